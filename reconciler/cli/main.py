@@ -1,0 +1,101 @@
+"""The command line: one module per verb, imported only when that verb is called.
+
+Exit codes are those of design §9: 0 ok, 1 failed, 2 changes (only with --detailed-exitcode), 3 declarations invalid,
+4 not allowed, 5 timed out, 6 refused, 64 usage, 130 interrupted.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from reconciler import __version__
+from reconciler.cli.output import error_line
+from reconciler.core.errors import TenantctlError, UsageError
+
+INTERRUPTED = 130
+COMMANDS = {
+    "validate": "Check declarations, all of them, without a cluster.",
+    "plan": "Show what would be done, and what is held and why.",
+    "apply": "Do what the plan shows, once, and wait for it.",
+    "run": "Reconcile continuously: the controller.",
+    "get": "List environments, runs or regions.",
+    "describe": "Show everything known about one environment.",
+    "history": "Show what was done to one environment.",
+    "logs": "Print the logs of an environment's last run.",
+    "retry": "Try the steps again that are not done.",
+    "stop": "Stop the run in progress, and its Jobs.",
+    "reconcile": "Ask the controller to look at an environment now.",
+    "jobs": "List and lint lifecycle Jobs.",
+    "check": "Test the ground: API server, Argo, rights, repository.",
+    "install": "Install tenantctl into a cluster, or print its manifests.",
+    "uninstall": "Remove tenantctl from a cluster.",
+    "version": "Print the version.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and imports a command's module only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of their use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import `reconciler.cli.<name>` and return its `command`."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"reconciler.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Suggest the nearest command for an unknown one."""
+        import difflib
+
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else "; see 'tenantctl --help'"
+            raise click.UsageError(f"no such command '{args[0]}'{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, message="%(version)s")
+def root() -> None:
+    """Reconcile tenant environments: declarations in git, Argo Workflows in the clusters."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; no expected failure leaves as a traceback."""
+    try:
+        result = root.main(list(arguments), prog_name="tenantctl", standalone_mode=False)
+        sys.stdout.flush()
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except click.ClickException as error:
+        return _usage(error)
+    except TenantctlError as error:
+        error_line(str(error))
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: click.ClickException) -> int:
+    if isinstance(error, click.UsageError):
+        error_line(error.format_message())
+        if error.ctx:
+            error_line(f"try '{error.ctx.command_path} --help'", prefix="")
+        return UsageError.exit_code
+    error_line(error.format_message())
+    return 1

@@ -1,0 +1,49 @@
+"""All printing: data goes to stdout, everything else to stderr; colour only on a terminal and without NO_COLOR."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+
+def data(text: str) -> None:
+    """Print data to stdout, as it is."""
+    click.echo(text)
+
+
+def note(text: str) -> None:
+    """Print a line for people to stderr."""
+    click.echo(text, err=True)
+
+
+def error_line(text: str, prefix: str = "error: ") -> None:
+    """Print an error to stderr."""
+    head = click.style(prefix, fg="red", bold=True) if prefix and colour(sys.stderr) else prefix
+    click.echo(f"{head}{text}", err=True, color=colour(sys.stderr))
+
+
+def colour(stream: Any) -> bool:
+    """Whether to colour: a terminal, and NO_COLOR is not set (no-color.org)."""
+    return bool(stream.isatty()) and not os.environ.get("NO_COLOR")
+
+
+def as_json(value: Any) -> str:
+    """The JSON that `-o json` prints."""
+    return json.dumps(value, indent=2, default=str)
+
+
+def as_yaml(value: Any) -> str:
+    """The YAML that `-o yaml` prints: the same document as `-o json`."""
+    import yaml
+
+    return yaml.safe_dump(json.loads(as_json(value)), sort_keys=False, allow_unicode=True).rstrip("\n")
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns padded with blanks, as kubectl prints them; never cut, so that it can be piped."""
+    lines = [tuple(header), *(tuple(row) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    return "\n".join("   ".join(f"{c:<{w}}" for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)

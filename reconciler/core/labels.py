@@ -1,0 +1,34 @@
+"""Labels, annotations and fixed names that mark what is ours or what takes part; every other module takes them from here."""
+
+PREFIX = "tenantctl.io/"
+
+MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "tenantctl"
+PART_OF = "app.kubernetes.io/part-of"
+
+TENANT = PREFIX + "tenant"
+ENVIRONMENT = PREFIX + "environment"
+VERB = PREFIX + "verb"
+RUN = PREFIX + "run"
+KIND = PREFIX + "kind"  # record, placement, fleet, copy
+STOPPED = PREFIX + "stopped"  # on a copy: it was suspended for good
+
+CLAIM = PREFIX + "claim"  # annotation on a Workflow: which claim launched it
+STEP = PREFIX + "step"  # annotation on a copy
+TEMPLATE = PREFIX + "template"  # annotation on a copy: the lifecycle Job's uid is not used, its name and hash are
+STOPPED_AT = PREFIX + "stopped-at"
+OWNER = PREFIX + "owner"
+
+LIFECYCLE = PREFIX + "lifecycle"  # label on a namespace, set by the platform: its Jobs may be run
+ENABLED = "enabled"
+VERBS_ANNOTATION = "collibra.com/tenant.lifecycle"  # on a lifecycle Job: the default key; a setting can add others
+
+CONTROL_NAMESPACE = "tenantctl"
+WORKFLOW_NAMESPACE = "tenantctl-workflows"
+RECONCILER = "tenantctl-reconciler"
+BRIDGE = "tenantctl-bridge"
+
+
+def managed(kind: str) -> dict[str, str]:
+    """The selector labels of our own objects of one kind."""
+    return {MANAGED_BY: MANAGER, KIND: kind}

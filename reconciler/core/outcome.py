@@ -1,0 +1,98 @@
+"""Outcomes: what became of a step, written by bridges into the placement and read by `decide`.
+
+An outcome says what it is about (digest, epoch, hash), so whoever launched the run, by hand or by claim, the question
+"is this step done?" has one answer (design: *Done*).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from reconciler.core.step import Step
+
+
+class Result(StrEnum):
+    """How far the step is."""
+
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+
+class FailureClass(StrEnum):
+    """Who can mend a failure; a Job says it in its termination message, tenantctl for failures of its own."""
+
+    USER = "user"
+    TRANSIENT = "transient"
+    NEEDS_HUMAN = "needs-human"
+
+    @property
+    def stalls(self) -> bool:
+        """Whether repeating without a change is pointless."""
+        return self is not FailureClass.TRANSIENT
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one step. `hash` is the lifecycle Job's; `digest` that of what was wanted when it ran."""
+
+    step: Step
+    digest: str
+    epoch: int
+    run: str
+    result: Result
+    hash: str = ""
+    failure: FailureClass | None = None
+    reason: str = ""
+    message: str = ""
+    retry_after: int = 0
+    owner: str = ""
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    entry: Mapping[str, Any] | None = None
+    at: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the step ended, and not well."""
+        return self.result is Result.FAILED
+
+    def done(self, digest: str, job_hash: str, epoch: int) -> bool:
+        """Whether it proves the step done for this digest, this Job and this epoch."""
+        wanted = (Result.SUCCEEDED, digest, job_hash, epoch)
+        return (self.result, self.digest, self.hash, self.epoch) == wanted
+
+    def dump(self) -> str:
+        """The text that is kept in the placement: compact JSON without empty fields."""
+        data = {
+            "step": str(self.step), "digest": self.digest, "epoch": self.epoch, "hash": self.hash, "run": self.run,
+            "result": self.result.value, "class": self.failure.value if self.failure else "", "reason": self.reason,
+            "message": self.message, "retryAfter": self.retry_after, "owner": self.owner,
+            "outputs": dict(self.outputs), "entry": self.entry, "at": self.at,
+        }  # fmt: skip
+        return json.dumps({k: v for k, v in data.items() if v not in ("", None, {}, 0) or k == "epoch"}, separators=(",", ":"))
+
+    @classmethod
+    def load(cls, text: str) -> "Outcome":
+        """Read what `dump` wrote. Raises ValueError when it is something else."""
+        try:
+            data = json.loads(text)
+            return cls(
+                step=Step.parse(data["step"]),
+                digest=data["digest"],
+                epoch=int(data["epoch"]),
+                run=data["run"],
+                result=Result(data["result"]),
+                hash=data.get("hash", ""),
+                failure=FailureClass(data["class"]) if data.get("class") else None,
+                reason=data.get("reason", ""),
+                message=data.get("message", ""),
+                retry_after=int(data.get("retryAfter", 0)),
+                owner=data.get("owner", ""),
+                outputs=data.get("outputs", {}),
+                entry=data.get("entry"),
+                at=data.get("at", ""),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"no outcome: {error!r}") from error

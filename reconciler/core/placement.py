@@ -1,0 +1,134 @@
+"""Placements: what one region holds of one environment, in a ConfigMap of the region's workflow namespace.
+
+Only ever changed by JSON Patch with `test` operations: the reconciler tests the epoch and its own keys, a bridge tests
+epoch and state. A failed test is a 422: the writer was fenced. So parallel bridges never collide.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from reconciler.core import labels
+from reconciler.core.declaration import Declaration
+from reconciler.core.names import Key
+from reconciler.core.outcome import Outcome
+from reconciler.core.step import OUTCOME, Step, Verb
+
+Json = dict[str, Any]
+
+
+class State(StrEnum):
+    """What a region may do with the environment."""
+
+    ACTIVE = "Active"
+    FROZEN = "Frozen"
+    RELEASED = "Released"
+
+    def admits(self, verb: str) -> bool:
+        """Whether a step of this verb may run. Removals within an Active placement are judged by the caller."""
+        if self is State.FROZEN:
+            return verb == Verb.MIGRATE_OUT
+        if self is State.RELEASED:
+            return verb == Verb.DECOMMISSION
+        return verb not in (Verb.MIGRATE_OUT, Verb.DECOMMISSION)
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """What a region holds: the effective declaration, and an outcome per step (by the step's text)."""
+
+    key: Key
+    declaration: Mapping[str, Any]
+    digest: str
+    revision: str
+    epoch: int
+    state: State
+    outcomes: Mapping[Step, Outcome] = field(default_factory=dict)
+    resource_version: str = ""
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """The declaration's spec."""
+        spec: Mapping[str, Any] = self.declaration.get("spec", {})
+        return spec
+
+
+def placement_of(declaration: Declaration, revision: str, epoch: int) -> Placement:
+    """The placement that a region should hold before a run of this declaration is launched."""
+    return Placement(declaration.key, declaration.effective, declaration.digest, revision, epoch, State.ACTIVE)
+
+
+def read_placement(config_map: Json) -> Placement:
+    """Read a placement from its ConfigMap. Raises ValueError, naming the key, when it is damaged."""
+    metadata, data = config_map["metadata"], config_map.get("data") or {}
+    try:
+        return Placement(
+            key=Key.parse(metadata["name"]),
+            declaration=json.loads(data["declaration"]),
+            digest=data["digest"],
+            revision=data["revision"],
+            epoch=int(data["epoch"]),
+            state=State(data["state"]),
+            outcomes=_outcomes(data),
+            resource_version=metadata.get("resourceVersion", ""),
+        )
+    except KeyError as error:
+        raise ValueError(f"placement {metadata['name']}: key {error} is missing") from error
+    except ValueError as error:
+        raise ValueError(f"placement {metadata['name']}: {error}") from error
+
+
+def _outcomes(data: Mapping[str, str]) -> dict[Step, Outcome]:
+    read = (Outcome.load(text) for key, text in data.items() if key.startswith(OUTCOME))
+    return {outcome.step: outcome for outcome in read}
+
+
+def config_map_of(placement: Placement, namespace: str) -> Json:
+    """The ConfigMap that creates the placement."""
+    key = placement.key
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": key.dotted,
+            "namespace": namespace,
+            "labels": labels.managed("placement") | {labels.TENANT: key.tenant, labels.ENVIRONMENT: key.environment},
+        },
+        "data": _own_keys(placement),
+    }
+
+
+def _own_keys(placement: Placement) -> dict[str, str]:
+    return {
+        "declaration": json.dumps(placement.declaration, separators=(",", ":"), sort_keys=True),
+        "digest": placement.digest,
+        "revision": placement.revision,
+        "epoch": str(placement.epoch),
+        "state": placement.state.value,
+    }
+
+
+def replace_patch(before: Placement, after: Placement) -> list[Json]:
+    """The reconciler's JSON Patch from one placement to the next, outcomes untouched; empty when nothing differs.
+
+    It tests every key that it owns and read, so that an overlapping reconciler cannot be overwritten unseen.
+    """
+    old, new = _own_keys(before), _own_keys(after)
+    changes = [_operation("replace", key, value) for key, value in new.items() if old[key] != value]
+    tests = [_operation("test", key, old[key]) for key in ("epoch", "state", "digest", "revision")]
+    return tests + changes if changes else []
+
+
+def outcome_patch(epoch: int, state: State, outcome: Outcome) -> list[Json]:
+    """A bridge's JSON Patch: fenced by epoch and state, it adds (or replaces) its own outcome and nothing else."""
+    return [
+        _operation("test", "epoch", str(epoch)),
+        _operation("test", "state", state.value),
+        _operation("add", outcome.step.data_key, outcome.dump()),
+    ]
+
+
+def _operation(name: str, key: str, value: str) -> Json:
+    return {"op": name, "path": f"/data/{key}", "value": value}
