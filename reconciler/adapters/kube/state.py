@@ -1,0 +1,81 @@
+"""Cluster state as tenantctl keeps it: records in the control plane, placements, runs and copies in a region."""
+
+from typing import Any
+
+from reconciler.adapters.kube.client import Kube
+from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS, WORKFLOWS
+from reconciler.core import labels, placement, record
+from reconciler.core.job_copy import Copy, read_copy, stop_patch
+from reconciler.core.names import Key
+from reconciler.core.observed import Run, read_run
+
+Json = dict[str, Any]
+
+
+class Records:
+    """The records of the control plane; every write is guarded by the version that was read."""
+
+    def __init__(self, kube: Kube, namespace: str) -> None:
+        self._kube = kube
+        self.namespace = namespace
+
+    def create(self, new: record.Record) -> Json:
+        """Create a record. Raises AlreadyExists."""
+        return self._kube.create(CONFIG_MAPS, self.namespace, record.config_map_of(new, self.namespace))
+
+    def replace(self, changed: record.Record) -> Json:
+        """Replace a record. Raises Conflict when somebody wrote in between."""
+        return self._kube.replace(CONFIG_MAPS, self.namespace, record.config_map_of(changed, self.namespace))
+
+    def get(self, key: Key) -> record.Record | None:
+        """Read a record now. Raises ValueError when it is damaged."""
+        raw = self._kube.find(CONFIG_MAPS, self.namespace, key.dotted)
+        return record.read_record(raw) if raw else None
+
+    def patch(self, key: Key, values: dict[str, str]) -> Json:
+        """Set single keys of a record, as levers do."""
+        return self._kube.merge(CONFIG_MAPS, self.namespace, key.dotted, {"data": values})
+
+
+class RegionState:
+    """Placements, runs and copies of one region."""
+
+    def __init__(self, kube: Kube, namespace: str) -> None:
+        self._kube = kube
+        self.namespace = namespace
+
+    def create_placement(self, new: placement.Placement) -> Json:
+        """Create a placement. Raises AlreadyExists."""
+        return self._kube.create(CONFIG_MAPS, self.namespace, placement.config_map_of(new, self.namespace))
+
+    def patch_placement(self, key: Key, patch: list[Json]) -> Json:
+        """Apply a JSON Patch with tests. Raises Unprocessable when one of them fails."""
+        return self._kube.patch(CONFIG_MAPS, self.namespace, key.dotted, patch)
+
+    def get_placement(self, key: Key) -> placement.Placement | None:
+        """Read a placement now. Raises ValueError when it is damaged."""
+        raw = self._kube.find(CONFIG_MAPS, self.namespace, key.dotted)
+        return placement.read_placement(raw) if raw else None
+
+    def launch(self, workflow: Json) -> Json:
+        """Create a Workflow. Raises AlreadyExists."""
+        return self._kube.create(WORKFLOWS, self.namespace, workflow)
+
+    def get_run(self, name: str) -> Run | None:
+        """Read a run now; None where the server says that there is none."""
+        raw = self._kube.find(WORKFLOWS, self.namespace, name)
+        return read_run(raw) if raw else None
+
+    def copies_of(self, run: str) -> list[Copy]:
+        """The copies of a run, as they are now, in all namespaces."""
+        selector = f"{labels.KIND}=copy,{labels.RUN}={run}"
+        found = (read_copy(raw) for raw in self._kube.list(JOBS, None, labelSelector=selector))
+        return [copy for copy in found if copy]
+
+    def stop_copy(self, copy: Copy, now: str) -> None:
+        """Suspend a copy for good and mark it."""
+        self._kube.merge(JOBS, copy.namespace, copy.name, stop_patch(now))
+
+    def delete_copy(self, copy: Copy) -> None:
+        """Delete a copy and, in the background, its pods and its ConfigMap."""
+        self._kube.delete(JOBS, copy.namespace, copy.name, uid=copy.uid)

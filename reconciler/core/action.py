@@ -1,0 +1,133 @@
+"""Actions and holds: what a plan is made of."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from reconciler.core.names import Key
+from reconciler.core.step import Step
+
+
+class ActionKind(StrEnum):
+    """One planned change of a tenant environment."""
+
+    UPSERT = "UPSERT"
+    MIGRATE = "MIGRATE"
+    DECOMMISSION = "DECOMMISSION"
+
+    @property
+    def sign(self) -> str:
+        """The one printable sign of the action (as terraform's `internal/plans/action.go` has them)."""
+        return {"UPSERT": "~", "MIGRATE": ">", "DECOMMISSION": "-"}[self.value]
+
+    @property
+    def destructive(self) -> bool:
+        """Whether something is taken away from where it is."""
+        return self is not ActionKind.UPSERT
+
+    @property
+    def order(self) -> int:
+        """Decommissions come last, so that what replaces an environment exists before it goes."""
+        return list(ActionKind).index(self)
+
+
+class HoldReason(StrEnum):
+    """Why an action that is seen is not made. Fixed words: people search for them, alerts match them."""
+
+    INVALID_DECLARATION = "InvalidDeclaration"
+    UNKNOWN_REGION = "UnknownRegion"
+    REGION_NOT_ANSWERING = "RegionNotAnswering"
+    RUN_IN_PROGRESS = "RunInProgress"
+    STALLED = "Stalled"
+    ATTEMPTS_USED_UP = "AttemptsUsedUp"
+    RETRY_LATER = "RetryLater"
+    IN_FLIGHT_LIMIT = "InFlightLimit"
+    STATE_DAMAGED = "StateDamaged"
+    NOT_YET_SUPPORTED = "NotYetSupported"
+
+    @property
+    def stalls(self) -> bool:
+        """Whether only a change by somebody lifts it; the others pass by themselves."""
+        passing = {self.RUN_IN_PROGRESS, self.RETRY_LATER, self.IN_FLIGHT_LIMIT, self.REGION_NOT_ANSWERING}
+        return self not in passing
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an action is planned: `subject` is a field, a Job or a run; `message` is one clause for people."""
+
+    code: str
+    subject: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.message}" if self.subject else self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One planned change. `steps` None: not looked (offline), the run discovers them by itself."""
+
+    key: Key
+    kind: ActionKind
+    source: str
+    target: str
+    digest: str
+    reasons: tuple[Reason, ...] = ()
+    steps: tuple[Step, ...] | None = ()
+    removals: tuple[Step, ...] = ()
+    attempt: int = 1
+    ring: int = 0
+    asked: bool = True
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What of it goes into the plan's id: what the declarations ask for, and nothing that the clock moves."""
+        removals = ",".join(sorted(map(str, self.removals)))
+        return (str(self.key), self.kind.value, self.source, self.target, self.digest, removals)
+
+    @property
+    def order(self) -> tuple[int, int, int, Key]:
+        """The order in which actions are launched: what commits ask for before backfills, then by ring, then by name."""
+        return (self.kind.order, 0 if self.asked else 1, self.ring, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An action that is seen and not made. `action` None: what it would be is not known (an unreadable file)."""
+
+    key: Key
+    reason: HoldReason
+    message: str
+    action: Action | None = None
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Actions and holds at one commit."""
+
+    revision: str
+    actions: tuple[Action, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    unchanged: int = 0
+    findings: tuple[Any, ...] = field(default=(), compare=False)
+
+    @property
+    def id(self) -> str:
+        """12 hex digits; two plans that ask for the same have the same id, whatever the clusters are doing."""
+        return plan_id(self.actions, self.holds)
+
+
+def plan_id(actions: Sequence[Action], holds: Sequence[Hold]) -> str:
+    """The hash of all that declarations ask for, held or not (design §2, *plan*).
+
+    Where an action goes on without what is held of it, the hold carries the whole, so it counts.
+    """
+    seen = {action.key: action for action in actions}
+    seen |= {hold.key: hold.action for hold in holds if hold.action is not None}
+    identities = sorted(action.identity for action in seen.values() if action.asked)
+    return hashlib.sha256(json.dumps(identities).encode()).hexdigest()[:12]

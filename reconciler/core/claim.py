@@ -1,0 +1,99 @@
+"""Claims: the decision to launch, written on the record before it is done.
+
+A claim names its run for ever: the name is made from the record's uid and the claim's number, which is never reset. So
+the API server itself refuses a second run of a claim, and a process that died in between only has to go on.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core import labels
+from reconciler.core.names import Key
+from reconciler.core.step import Kind, Step, suffix
+
+Json = dict[str, Any]
+
+ENVIRONMENT_CUT = 14
+WORDS = {"upsert": "up", "migrate-out": "out", "migrate-in": "in", "decommission": "dec", "admin": "adm", "action": "act"}
+ARGUMENTS = {Kind.JOB: "jobs", Kind.RESOURCE: "resources", Kind.APPLICATION: "applications"}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A launch that was decided. `noted`: the API server has said that the run exists. `basis`: see `Attempts`."""
+
+    seq: int
+    verb: str
+    region: str
+    epoch: int
+    digest: str
+    revision: str
+    steps: tuple[Step, ...]
+    attempt: int
+    run: str
+    at: str
+    basis: str = ""
+    noted: bool = False
+
+    def dump(self) -> str:
+        """The text that is kept on the record."""
+        data = {name: getattr(self, name) for name in self.__slots__} | {"steps": [str(step) for step in self.steps]}
+        return json.dumps(data, separators=(",", ":"))
+
+    @classmethod
+    def load(cls, text: str) -> "Claim":
+        """Read what `dump` wrote. Raises ValueError when it is something else."""
+        data = json.loads(text)
+        try:
+            return cls(**data | {"steps": tuple(Step.parse(step) for step in data["steps"])})
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no claim: {error!r}") from error
+
+
+def run_name(key: Key, verb: str, uid: str, seq: int) -> str:
+    """The name of a claim's run, at most 63 characters (a label's value); no name is ever used twice."""
+    word = WORDS[verb.partition(".")[0]]
+    environment = key.environment[:ENVIRONMENT_CUT].rstrip("-")
+    return f"{key.tenant}-{environment}-{word}-{suffix(uid, str(seq))}"
+
+
+def claim_mark(uid: str, claim: Claim) -> str:
+    """What the run's annotation says about whose it is."""
+    return f"{uid}/{claim.seq}"
+
+
+def workflow_of(key: Key, uid: str, claim: Claim, namespace: str) -> Json:
+    """The Workflow of a claim: a reference to a template and names, nothing else (the admission policy sees to it)."""
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {
+            "name": claim.run,
+            "namespace": namespace,
+            "labels": _labels(key, claim),
+            "annotations": {labels.CLAIM: claim_mark(uid, claim)},
+        },
+        "spec": {
+            "workflowTemplateRef": {"name": f"tenant-{claim.verb}", "clusterScope": True},
+            "arguments": {"parameters": [{"name": n, "value": v} for n, v in _arguments(key, claim).items()]},
+        },
+    }
+
+
+def _labels(key: Key, claim: Claim) -> dict[str, str]:
+    return {
+        labels.MANAGED_BY: labels.MANAGER,
+        labels.TENANT: key.tenant,
+        labels.ENVIRONMENT: key.environment,
+        labels.VERB: claim.verb,
+        labels.RUN: claim.run,
+    }
+
+
+def _arguments(key: Key, claim: Claim) -> Mapping[str, str]:
+    items = {kind: [step.item for step in claim.steps if step.kind is kind] for kind in Kind}
+    return {"tenant": key.tenant, "environment": key.environment} | {
+        ARGUMENTS[kind]: json.dumps(items[kind]) for kind in Kind
+    }

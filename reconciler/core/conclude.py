@@ -1,0 +1,100 @@
+"""What a run that is over means for its record: applied, tried again, or stalled.
+
+A run proves nothing by its phase; only outcomes do. So the verdict reads the claim, the placement's outcomes and
+whether somebody ended the run, and gives the next attempt's time or the reason why there is none.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.core.claim import Claim
+from reconciler.core.decide import ATTEMPTS_MAX
+from reconciler.core.job_copy import Copy
+from reconciler.core.observed import Run
+from reconciler.core.outcome import Outcome, Result
+from reconciler.core.placement import Placement
+from reconciler.core.record import Attempts, Entry, Record
+from reconciler.core.times import rfc3339, seconds_between
+
+MESSAGE_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """The waits between attempts in seconds: `first`, then three times as long each time, at most `most`."""
+
+    first: float = 10
+    most: float = 600
+
+    def wait(self, attempt: int) -> float:
+        """How long to wait after the given attempt (1 is the first)."""
+        return float(min(self.most, self.first * 3 ** (attempt - 1)))
+
+
+def is_over(run: Run | None, copies: Iterable[Copy]) -> bool:
+    """Whether a run is over: its Workflow is completed or gone (None), and its copies are finished (design §5, *Over*)."""
+    return (run is None or run.completed) and all(copy.finished for copy in copies)
+
+
+def conclude(record: Record, claim: Claim, placement: Placement | None, run: Run | None, now: float, backoff: Backoff) -> Record:
+    """The record after the run of its claim is over, the claim cleared and a line of history written."""
+    outcomes = _outcomes(claim, placement)
+    missing = [step for step in claim.steps if not _succeeded(outcomes, step, claim)]
+    attempts = _attempts(claim, run, [outcomes[step] for step in missing if step in outcomes], now, backoff) if missing else Attempts()
+    message = attempts.message or f"{len(claim.steps)} of {len(claim.steps)} steps done"
+    event = "Succeeded" if not missing else attempts.stalled or "Failed"
+    entry = Entry(
+        at=rfc3339(now),
+        event=event,
+        message=message,
+        run=claim.run,
+        region=claim.region,
+        revision=claim.revision,
+        attempt=claim.attempt,
+        seconds=seconds_between(claim.at, now),
+    )
+    return replace(record, claim=None, attempts=attempts).with_entry(entry)
+
+
+def _outcomes(claim: Claim, placement: Placement | None) -> dict[object, Outcome]:
+    if placement is None:
+        return {}
+    return {step: outcome for step, outcome in placement.outcomes.items() if step in claim.steps}
+
+
+def _succeeded(outcomes: dict[object, Outcome], step: object, claim: Claim) -> bool:
+    outcome = outcomes.get(step)
+    if outcome is None or outcome.result is not Result.SUCCEEDED:
+        return False
+    return (outcome.digest, outcome.epoch) == (claim.digest, claim.epoch)
+
+
+def _attempts(claim: Claim, run: Run | None, left: Sequence[Outcome], now: float, backoff: Backoff) -> Attempts:
+    failed = [outcome for outcome in left if outcome.failed and outcome.run == claim.run]
+    message = _message(claim, run, failed)
+    base = Attempts(basis=claim.basis, count=claim.attempt, message=message)
+    if run is None:
+        return replace(base, stalled="RunDeleted")
+    if run.shutdown:
+        return replace(base, stalled="RunStopped")
+    if any(outcome.failure and outcome.failure.stalls for outcome in failed):
+        return replace(base, stalled="LifecycleJobFailed")
+    if claim.attempt >= ATTEMPTS_MAX:
+        return replace(base, stalled="AttemptsUsedUp")
+    asked = max((outcome.retry_after for outcome in failed), default=0)
+    return replace(base, next_at=now + max(backoff.wait(claim.attempt), asked))
+
+
+def _message(claim: Claim, run: Run | None, failed: Sequence[Outcome]) -> str:
+    if run is None:
+        return f"run {claim.run} was deleted; 'tenantctl retry' tries again"
+    if run.shutdown:
+        return f"run {claim.run} was stopped; 'tenantctl retry' tries again"
+    if failed:
+        return "; ".join(map(_failure, failed))[:MESSAGE_MAX]
+    return f"run {claim.run} ended without an outcome of every step: {run.message or run.phase}"[:MESSAGE_MAX]
+
+
+def _failure(outcome: Outcome) -> str:
+    owner = f" (owner: {outcome.owner})" if outcome.owner else ""
+    return f"{outcome.step.namespace}/{outcome.step.name}: {outcome.message or outcome.reason or 'failed'}{owner}"

@@ -1,0 +1,82 @@
+"""What the clusters hold of one environment, as far as `decide` needs it. Unknown is not absent: it has its own fields."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.core import labels
+from reconciler.core.names import Key
+from reconciler.core.placement import Placement
+from reconciler.core.record import Record
+from reconciler.core.step import Step
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One Argo Workflow of ours, claimed or by hand. `shutdown`: somebody stopped or terminated it."""
+
+    name: str
+    key: Key | None
+    mark: str
+    completed: bool
+    phase: str
+    shutdown: str
+    message: str
+    verb: str = ""
+    progress: str = ""
+    started: str = ""
+    uid: str = ""
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether Argo calls it Succeeded; proves nothing about any step (design §5, *Done*)."""
+        return self.phase == "Succeeded"
+
+
+def read_run(raw: Json) -> Run:
+    """The small projection of a Workflow that is kept."""
+    metadata, spec, status = raw["metadata"], raw.get("spec") or {}, raw.get("status") or {}
+    phase = status.get("phase", "")
+    return Run(
+        name=metadata["name"],
+        key=_key_of(metadata.get("labels") or {}, spec),
+        mark=(metadata.get("annotations") or {}).get(labels.CLAIM, ""),
+        completed=phase in ("Succeeded", "Failed", "Error"),
+        phase=phase,
+        shutdown=spec.get("shutdown", ""),
+        message=status.get("message", ""),
+        verb=(metadata.get("labels") or {}).get(labels.VERB, ""),
+        progress=status.get("progress", ""),
+        started=status.get("startedAt") or metadata.get("creationTimestamp", ""),
+        uid=metadata.get("uid", ""),
+    )
+
+
+def _key_of(found: Mapping[str, str], spec: Json) -> Key | None:
+    """By labels, else by the arguments: a run by hand has its labels only once Argo has seen it."""
+    parameters = {item["name"]: item.get("value", "") for item in (spec.get("arguments") or {}).get("parameters") or []}
+    tenant = found.get(labels.TENANT) or parameters.get("tenant", "")
+    environment = found.get(labels.ENVIRONMENT) or parameters.get("environment", "")
+    try:
+        return Key.parse(f"{tenant}/{environment}")
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What is known of one environment at one moment.
+
+    `upserts`: every trusted lifecycle Job of the region that has the verb, as step → hash; None when nobody looked
+    (offline). `silent`: regions that do not answer, with what happened. `active`: runs of the key that are not over.
+    `damaged`: why the record or the placement could not be read.
+    """
+
+    record: Record | None = None
+    placement: Placement | None = None
+    upserts: Mapping[Step, str] | None = None
+    active: tuple[str, ...] = ()
+    silent: Mapping[str, str] = field(default_factory=dict)
+    damaged: str = ""

@@ -1,0 +1,155 @@
+"""Records: what the control plane knows of one environment, in a ConfigMap of its own namespace.
+
+Written by the reconciler as a whole, guarded by the resourceVersion; levers (`retry`, `reconcile`) are keys of their own
+that people patch with the command line. Nothing else is remembered anywhere: a restart begins from these.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reconciler.core import labels
+from reconciler.core.claim import Claim
+from reconciler.core.condition import Condition
+from reconciler.core.declaration import Policy
+from reconciler.core.names import Key
+
+Json = dict[str, Any]
+
+HISTORY_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """How often the same thing was tried. `basis` says what it is; when that changes, counting begins again.
+
+    `next_at`: not before then, in seconds since the epoch. `stalled`: the fixed reason why it is not repeated at all.
+    """
+
+    basis: str = ""
+    count: int = 0
+    next_at: float = 0
+    stalled: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the history: a run that is over, or what a person did."""
+
+    at: str
+    event: str
+    message: str
+    run: str = ""
+    region: str = ""
+    revision: str = ""
+    attempt: int = 0
+    seconds: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the control plane knows of one environment."""
+
+    key: Key
+    policy: Policy = field(default_factory=Policy)
+    region: str = ""
+    epoch: int = 1
+    seq: int = 0
+    attempted_revision: str = ""
+    applied_revision: str = ""
+    applied_digest: str = ""
+    claim: Claim | None = None
+    attempts: Attempts = field(default_factory=Attempts)
+    conditions: tuple[Condition, ...] = ()
+    history: tuple[Entry, ...] = ()
+    retry: str = ""
+    reconcile: str = ""
+    handled: str = ""
+    uid: str = ""
+    resource_version: str = ""
+
+    def with_entry(self, entry: Entry) -> "Record":
+        """The record with one more line of history; the oldest falls off."""
+        return replace(self, history=(*self.history, entry)[-HISTORY_MAX:])
+
+
+def read_record(config_map: Json) -> Record:
+    """Read a record from its ConfigMap. Raises ValueError, naming record and key, when it is damaged."""
+    metadata, data = config_map["metadata"], config_map.get("data") or {}
+    try:
+        return Record(
+            key=Key.parse(metadata["name"]),
+            policy=Policy.from_json(json.loads(data["policy"])),
+            region=data["region"],
+            epoch=int(data["epoch"]),
+            seq=int(data["seq"]),
+            attempted_revision=data.get("attemptedRevision", ""),
+            applied_revision=data.get("appliedRevision", ""),
+            applied_digest=data.get("appliedDigest", ""),
+            claim=Claim.load(data["claim"]) if data.get("claim") else None,
+            attempts=Attempts(**json.loads(data.get("attempts", "{}"))),
+            conditions=tuple(Condition(**item) for item in json.loads(data.get("conditions", "[]"))),
+            history=tuple(Entry(**item) for item in json.loads(data.get("history", "[]"))),
+            retry=data.get("retry", ""),
+            reconcile=data.get("reconcile", ""),
+            handled=data.get("handled", ""),
+            uid=metadata.get("uid", ""),
+            resource_version=metadata.get("resourceVersion", ""),
+        )
+    except KeyError as error:
+        raise ValueError(f"record {metadata['name']}: key {error} is missing") from error
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"record {metadata['name']}: {error}") from error
+
+
+def config_map_of(record: Record, namespace: str) -> Json:
+    """The ConfigMap of a record; with a resourceVersion it replaces the one that was read."""
+    key = record.key
+    metadata: Json = {
+        "name": key.dotted,
+        "namespace": namespace,
+        "labels": labels.managed("record") | {labels.TENANT: key.tenant, labels.ENVIRONMENT: key.environment},
+    }
+    if record.resource_version:
+        metadata["resourceVersion"] = record.resource_version
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": _data(record)}
+
+
+def _data(record: Record) -> dict[str, str]:
+    data = {
+        "policy": _compact(record.policy.to_json()),
+        "region": record.region,
+        "epoch": str(record.epoch),
+        "seq": str(record.seq),
+        "attemptedRevision": record.attempted_revision,
+        "appliedRevision": record.applied_revision,
+        "appliedDigest": record.applied_digest,
+        "claim": record.claim.dump() if record.claim else "",
+        "attempts": _compact(_fields(record.attempts)) if record.attempts != Attempts() else "",
+        "conditions": _compact([_fields(item) for item in record.conditions]),
+        "history": _compact([_fields(item) for item in record.history]),
+        "retry": record.retry,
+        "reconcile": record.reconcile,
+        "handled": record.handled,
+    }
+    return {key: value for key, value in data.items() if value}
+
+
+def _fields(item: Any) -> Json:
+    return {name: getattr(item, name) for name in item.__slots__ if getattr(item, name) not in ("", 0)}
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def condition(record: Record, type_: str) -> Condition | None:
+    """The record's condition of one type."""
+    return next((item for item in record.conditions if item.type == type_), None)
+
+
+def conditions_by_type(record: Record) -> Mapping[str, Condition]:
+    """All conditions of a record by their type."""
+    return {item.type: item for item in record.conditions}
