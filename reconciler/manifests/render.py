@@ -1,0 +1,106 @@
+"""Manifests from the package's YAML files and the settings of one installation; pure but for reading package data.
+
+A value is put in after the YAML was parsed, so no setting can change a manifest's structure. Every object gets the labels by
+which `install` prunes what older versions left and `uninstall` removes it all.
+"""
+
+import json
+import string
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from reconciler import __version__
+from reconciler.core import labels
+
+Json = dict[str, Any]
+
+NAME = "app.kubernetes.io/name"
+VERSION = "app.kubernetes.io/version"
+OURS = {NAME: labels.MANAGER, labels.PART_OF: labels.MANAGER, labels.MANAGED_BY: labels.MANAGER}
+IMAGE = f"ghcr.io/tenantctl/tenantctl:{__version__}"
+CONTROLLER = "system:serviceaccount:argo:argo"  # of Argo's own install manifests
+TEMPLATES = ("tenant-upsert",)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What differs between installations. Without a repository no reconciler runs in the cluster."""
+
+    image: str = IMAGE
+    repository: str = ""
+    ref: str = "main"
+    interval: str = ""
+    workflow_namespace: str = labels.WORKFLOW_NAMESPACE
+    controllers: tuple[str, ...] = (CONTROLLER,)
+    annotations: tuple[str, ...] = (labels.VERBS_ANNOTATION,)
+
+    @property
+    def arguments(self) -> list[str]:
+        """The reconciler's command line."""
+        options = {"--repository": self.repository, "--ref": self.ref, "--interval": self.interval}
+        if self.workflow_namespace != labels.WORKFLOW_NAMESPACE:
+            options["--workflow-namespace"] = self.workflow_namespace
+        return ["run", *(word for option, value in options.items() if value for word in (option, value))]
+
+
+def render(settings: Settings) -> list[Json]:
+    """Every object of an installation, in the order in which to apply them."""
+    values = _values(settings)
+    names = ["namespaces", "rights", "admission", "fleet", *(f"templates/{name}" for name in TEMPLATES)]
+    names += ["reconciler"] if settings.repository else []
+    return [_labelled(item) for name in names for item in _read(name, values)]
+
+
+def team(settings: Settings, namespace: str) -> list[Json]:
+    """What a service team adds to its namespace. It is the team's own: never pruned by us."""
+    return [
+        _with_labels(item, {labels.PART_OF: labels.MANAGER})
+        for item in _read("team", _values(settings) | {"namespace": namespace})
+    ]
+
+
+def _values(settings: Settings) -> Json:
+    return {
+        "image": settings.image,
+        "arguments": settings.arguments,
+        "workflow_namespace": settings.workflow_namespace,
+        "controllers": _cel(settings.controllers),
+        "annotations": _cel(settings.annotations),
+        "templates": _cel(TEMPLATES),
+    }
+
+
+def _cel(texts: tuple[str, ...]) -> str:
+    """A CEL list of strings; JSON's escapes are a part of CEL's."""
+    return json.dumps(list(texts))
+
+
+def _read(name: str, values: Mapping[str, Any]) -> Iterator[Json]:
+    import yaml
+
+    text = files(__package__).joinpath(f"{name}.yaml").read_text("utf-8")
+    for document in yaml.load_all(text, Loader=yaml.CSafeLoader):
+        yield _filled(document, values)
+
+
+def _filled(value: Any, values: Mapping[str, Any]) -> Any:
+    """The value with `${name}` replaced in every text; a text that is nothing else takes the setting's own type."""
+    if isinstance(value, dict):
+        return {key: _filled(item, values) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, values) for item in value]
+    if not isinstance(value, str):
+        return value
+    alone = value.removeprefix("${").removesuffix("}")
+    return values[alone] if value == f"${{{alone}}}" else string.Template(value).safe_substitute(values)
+
+
+def _labelled(item: Json) -> Json:
+    return _with_labels(item, OURS | {VERSION: __version__})
+
+
+def _with_labels(item: Json, extra: Mapping[str, str]) -> Json:
+    metadata = item["metadata"]
+    return item | {"metadata": metadata | {"labels": dict(sorted((metadata.get("labels", {}) | extra).items()))}}
