@@ -1,0 +1,162 @@
+"""A repository that declarations are read from: local, or a mirror of a remote one. Always close it.
+
+Reading is by plumbing on objects at one commit. Documents are remembered by blob id, so the second look at a repository
+parses what changed and nothing else. `core.tree` decides what the listing means, `core.assemble` what follows.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from git import Repo
+from git.exc import GitCommandError, GitError, InvalidGitRepositoryError, NoSuchPathError
+
+from reconciler.adapters.git import mirror
+from reconciler.adapters.git.hardened import is_url, reading, without_credentials
+from reconciler.adapters.git.listing import entries
+from reconciler.core.assemble import Checked, assemble, wanted_files
+from reconciler.core.desired import Desired
+from reconciler.core.document import Document, oversized, parse
+from reconciler.core.errors import SourceUnavailable, TenantctlError
+from reconciler.core.schema import Kind
+from reconciler.core.strict_yaml import MAX_BYTES
+from reconciler.core.tree import PROVIDERS, TENANTS, Entry, lay_out
+
+COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+MEMORY_FACTOR = 4  # how many generations of documents are remembered at most
+
+
+class UnknownRevision(TenantctlError):
+    """The repository has no such branch, tag or commit."""
+
+
+class Repository:
+    """An open repository; a context manager. Not to be shared between threads."""
+
+    def __init__(self, repo: Repo, location: str, url: str | None) -> None:
+        self._repo = repo
+        self._url = url
+        self.location = location
+        self._documents: dict[tuple[Kind, str], Document] = {}
+        self._declarations: dict[Any, Checked] = {}
+        repo.git.update_environment(**reading(str(repo.git_dir)))
+
+    @classmethod
+    def open(cls, location: str, *, cache: Path | None = None) -> "Repository":
+        """Open a local repository (bare, or a work tree's), or the mirror of a URL in `cache`. Raises SourceUnavailable.
+
+        A new mirror is empty until `fetch`.
+        """
+        if location.startswith("-"):
+            raise SourceUnavailable(f"'{location}' is no repository; write a path or a URL")
+        if not is_url(location):
+            return cls(_open(location, search=True), location, None)
+        if cache is None:
+            raise SourceUnavailable(f"{without_credentials(location)} needs a cache folder for its mirror")
+        folder = mirror.make(location, cache)
+        return cls(_open(str(folder), search=False), without_credentials(location), location)
+
+    def __enter__(self) -> "Repository":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End git's helper processes."""
+        self._repo.close()
+
+    @property
+    def path(self) -> Path:
+        """The git directory: where refs change."""
+        return Path(self._repo.git_dir)
+
+    def fetch(self) -> None:
+        """Bring a mirror up to date; nothing to do for a local repository. Raises SourceUnavailable."""
+        if self._url is not None:
+            mirror.fetch(self._repo, self._url)
+
+    def resolve(self, ref: str) -> str:
+        """The full id of the commit that a branch, tag or id names. Raises UnknownRevision."""
+        if ref.startswith("-") or not ref.strip() or "\0" in ref:
+            raise UnknownRevision(f"'{ref}' is no revision; write a branch, a tag or a commit")
+        try:
+            return str(self._repo.git.rev_parse("--verify", "--quiet", f"{ref}^{{commit}}"))
+        except GitCommandError as error:
+            raise UnknownRevision(
+                f"{self.location} has no commit '{ref}'; fetch it, or check the name"
+            ) from error
+
+    def is_ancestor(self, ancestor: str, descendant: str) -> bool:
+        """Whether `descendant` contains `ancestor` (or is it)."""
+        first, second = self.resolve(ancestor), self.resolve(descendant)
+        try:
+            self._repo.git.merge_base("--is-ancestor", first, second)
+        except GitCommandError as error:
+            if error.status == 1:
+                return False
+            raise SourceUnavailable(
+                f"the history of {self.location} cannot be read: {_said(error)}"
+            ) from error
+        return True
+
+    def desired(self, commit: str) -> Desired:
+        """What is declared at a commit. Raises SourceUnavailable if its objects cannot be read; bad files are values."""
+        revision = commit if COMMIT.fullmatch(commit) else self.resolve(commit)
+        layout = lay_out(self._list(revision))
+        wanted = list(wanted_files(layout))
+        documents = {entry.path: self._document(kind, entry) for entry, kind in wanted}
+        self._forget(wanted)
+        return assemble(revision, layout, documents, self._declarations)
+
+    def _list(self, revision: str) -> Iterable[Entry]:
+        command = ["git", "ls-tree", "-r", "-z", "--long", "--full-tree", revision, "--", TENANTS, PROVIDERS]
+        try:
+            listing: bytes = self._repo.git.execute(
+                command, stdout_as_string=False, strip_newline_in_stdout=False
+            )
+        except GitCommandError as error:
+            raise SourceUnavailable(
+                f"commit {revision} of {self.location} cannot be read: {_said(error)}"
+            ) from error
+        return entries(listing)
+
+    def _document(self, kind: Kind, entry: Entry) -> Document:
+        known = self._documents.get((kind, entry.id))
+        if known is None:
+            known = parse(kind, self._read(entry)) if entry.size <= MAX_BYTES else oversized(kind)
+            self._documents[kind, entry.id] = known
+        return known
+
+    def _read(self, entry: Entry) -> bytes:
+        """A blob, through one `git cat-file --batch` that stays open."""
+        try:
+            data: bytes = self._repo.git.get_object_data(entry.id)[3]
+        except (GitError, ValueError, OSError) as error:
+            raise SourceUnavailable(f"{entry.path} of {self.location} cannot be read: {error}") from error
+        return data
+
+    def _forget(self, wanted: list[tuple[Entry, Kind]]) -> None:
+        limit = MEMORY_FACTOR * len(wanted) + 100
+        if len(self._documents) > limit:
+            kept = {(kind, entry.id) for entry, kind in wanted}
+            self._documents = {name: document for name, document in self._documents.items() if name in kept}
+        if len(self._declarations) > limit:
+            self._declarations.clear()
+
+
+def _open(location: str, *, search: bool) -> Repo:
+    try:
+        return Repo(Path(location).expanduser(), search_parent_directories=search)
+    except (InvalidGitRepositoryError, NoSuchPathError) as error:
+        raise SourceUnavailable(f"{location} is no git repository") from error
+    except (GitError, OSError, ValueError) as error:
+        raise SourceUnavailable(f"{location} cannot be opened: {error}") from error
+
+
+def _said(error: GitCommandError) -> str:
+    return mirror.last_words(str(error.stderr))

@@ -1,0 +1,197 @@
+"""Why a document does not keep its schema, in words that say what to write instead.
+
+jsonschema is the oracle: one validator per kind, made once, and only when a document was refused (`core.schema` says
+whether; importing jsonschema takes longer than reading a hundred files). Places come from `core.position`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from reconciler.core.finding import Problem, shown, suggest
+from reconciler.core.position import Path, problem
+from reconciler.core.schema import API_GROUP, API_VERSION, TYPES, Kind, pattern, schema
+
+KNOWN_VERSION = f"{API_GROUP}/{API_VERSION}"
+A_TYPE = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "a string",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+}
+
+
+@cache
+def oracle(kind: Kind) -> Any:
+    """The validator of a kind: draft-07, with our reader's types and with ECMA 262's patterns."""
+    from jsonschema import Draft7Validator, TypeChecker, validators
+
+    types = TypeChecker({name: _typed(check) for name, check in TYPES.items()})
+    made = validators.extend(Draft7Validator, {"pattern": _pattern}, type_checker=types)
+    return made(schema(kind))
+
+
+def explain(kind: Kind, value: Any, source: bytes) -> Iterator[Problem]:
+    """Every reason why `value`, read from `source`, is not a valid document of its kind."""
+    identity = _identity(kind, value, source)
+    if identity:
+        yield identity
+        return
+    for error in oracle(kind).iter_errors(value):
+        yield from _SAYERS.get(error.validator, _otherwise)(error, source)
+
+
+def _typed(check: Callable[[Any], bool]) -> Callable[[Any, Any], bool]:
+    return lambda _, value: check(value)
+
+
+def _pattern(_: Any, text: str, value: Any, __: Any) -> Iterator[Any]:
+    from jsonschema import ValidationError
+
+    if isinstance(value, str) and not pattern(text).search(value):
+        yield ValidationError(f"{value!r} does not match")
+
+
+def _identity(kind: Kind, value: Any, source: bytes) -> Problem | None:
+    """A document of another kind or version gets one message, not one per field that its own format has."""
+    if not isinstance(value, dict):
+        return problem(
+            source, (), "type", f"the file is {_a(value)}, not a mapping; begin it with apiVersion and kind"
+        )
+    version, said = value.get("apiVersion"), value.get("kind")
+    if version is not None and version != KNOWN_VERSION:
+        return problem(source, ("apiVersion",), "api-version", _version(version))
+    if said is not None and said != kind.title:
+        return problem(
+            source, ("kind",), "kind", f"{shown(said)} cannot be declared in this file; write {kind.title}"
+        )
+    return None
+
+
+def _version(version: Any) -> str:
+    newer = str(version).removeprefix(f"{API_GROUP}/v")
+    if newer != version and newer.isdecimal() and newer > API_VERSION.removeprefix("v"):
+        return f"{version} needs a newer tenantctl; this one knows {KNOWN_VERSION}"
+    return f"{shown(version)} is not a version that tenantctl knows; write {KNOWN_VERSION}"
+
+
+def _unknown_key(error: Any, source: bytes) -> Iterator[Problem]:
+    known = error.schema.get("properties", {})
+    for name in error.instance:
+        if name not in known:
+            hint = suggest(name, known) or f"; known are {', '.join(known)}"
+            yield problem(source, (*error.absolute_path, name), "unknown-key", f"'{name}'{hint}", at_key=True)
+
+
+def _required(error: Any, source: bytes) -> Iterator[Problem]:
+    for name in error.validator_value:
+        if name not in error.instance and repr(name) in error.message:
+            meant = _example(error.schema.get("properties", {}).get(name, {}))
+            yield problem(
+                source, _path(error), "required", f"'{name}' is missing; write {name}: {meant}", at_key=True
+            )
+
+
+def _type(error: Any, source: bytes) -> Iterator[Problem]:
+    wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+    said = " or ".join(A_TYPE.get(name, name) for name in wanted)
+    hint = (
+        "; quote it"
+        if "string" in wanted and not isinstance(error.instance, (dict, list, type(None)))
+        else ""
+    )
+    yield problem(source, _path(error), "type", f"{_name(error)} is {_a(error.instance)}, not {said}{hint}")
+
+
+def _value(error: Any, source: bytes) -> Iterator[Problem]:
+    known = error.validator_value if error.validator == "enum" else [error.validator_value]
+    hint = suggest(str(error.instance), map(str, known))
+    message = f"{shown(error.instance)} is not one of {', '.join(map(str, known))}{hint}"
+    yield problem(source, _path(error), "value", message)
+
+
+def _pattern_said(error: Any, source: bytes) -> Iterator[Problem]:
+    if "propertyNames" in error.absolute_schema_path:
+        name, rule = error.instance, error.validator_value
+        path = (*error.absolute_path, name)
+        yield problem(source, path, "name", f"the name {shown(name)} does not match {rule}", at_key=True)
+        return
+    message = f"{_name(error)} {shown(error.instance)} does not match {error.validator_value}; for example {_example(error.schema)}"
+    yield problem(source, _path(error), "name" if _is_name(error) else "format", message)
+
+
+def _limit(error: Any, source: bytes) -> Iterator[Problem]:
+    words = {
+        "maxLength": "is longer than {} characters",
+        "minLength": "is shorter than {} character(s)",
+        "maxItems": "has more than {} items",
+        "minItems": "has fewer than {} item(s)",
+        "maxProperties": "has more than {} keys",
+        "minimum": "is less than {}",
+        "maximum": "is more than {}",
+    }
+    said = words[error.validator].format(error.validator_value)
+    yield problem(source, _path(error), "limit", f"{_name(error)} {said}")
+
+
+def _unique(error: Any, source: bytes) -> Iterator[Problem]:
+    for index, item in enumerate(error.instance):
+        if item in error.instance[:index]:
+            path = (*error.absolute_path, index)
+            yield problem(source, path, "duplicate-name", f"{shown(item)} is in the list twice; keep one")
+
+
+def _forbidden(error: Any, source: bytes) -> Iterator[Problem]:
+    message = f"'{_name(error)}' does not go together with the keys beside it; remove one"
+    yield problem(source, _path(error), "conflict", message, at_key=True)
+
+
+def _otherwise(error: Any, source: bytes) -> Iterator[Problem]:
+    code = "conflict" if error.validator is None else str(error.validator)
+    yield from (
+        _forbidden(error, source)
+        if code == "conflict"
+        else [problem(source, _path(error), code, error.message)]
+    )
+
+
+def _path(error: Any) -> Path:
+    return tuple(error.absolute_path)
+
+
+def _name(error: Any) -> str:
+    return next((step for step in reversed(_path(error)) if isinstance(step, str)), "the file")
+
+
+def _is_name(error: Any) -> bool:
+    return str(error.validator_value).startswith("^[a-z0-9]([-a-z0-9]*")
+
+
+def _example(rules: Any) -> str:
+    if not isinstance(rules, dict):
+        return "…"
+    examples = rules.get("examples") or rules.get("enum") or ([rules["const"]] if "const" in rules else ["…"])
+    return str(examples[0])
+
+
+def _a(value: Any) -> str:
+    if value is None:
+        return "empty"
+    name = next(name for name, check in TYPES.items() if check(value))
+    return A_TYPE.get(name, name) if isinstance(value, (dict, list)) else f"{A_TYPE[name].split(' or ')[0]}"
+
+
+_SAYERS: Mapping[str | None, Callable[[Any, bytes], Iterator[Problem]]] = {
+    "additionalProperties": _unknown_key,
+    "required": _required,
+    "type": _type,
+    "enum": _value,
+    "const": _value,
+    "pattern": _pattern_said,
+    "uniqueItems": _unique,
+    **dict.fromkeys(
+        ("maxLength", "minLength", "maxItems", "minItems", "maxProperties", "minimum", "maximum"), _limit
+    ),
+}
