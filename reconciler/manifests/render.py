@@ -7,7 +7,7 @@ which `install` prunes what older versions left and `uninstall` removes it all.
 import json
 import string
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from typing import Any
 
@@ -20,6 +20,7 @@ NAME = "app.kubernetes.io/name"
 VERSION = "app.kubernetes.io/version"
 OURS = {NAME: labels.MANAGER, labels.PART_OF: labels.MANAGER, labels.MANAGED_BY: labels.MANAGER}
 IMAGE = f"ghcr.io/tenantctl/tenantctl:{__version__}"
+SETTINGS = labels.PREFIX + "settings"  # annotation on the control plane's namespace: an upgrade goes on with them
 CONTROLLER = "system:serviceaccount:argo:argo"  # of Argo's own install manifests
 TEMPLATES = ("tenant-upsert",)
 
@@ -44,6 +45,21 @@ class Settings:
             options["--workflow-namespace"] = self.workflow_namespace
         return ["run", *(word for option, value in options.items() if value for word in (option, value))]
 
+    def dump(self) -> str:
+        """What an upgrade goes on with: all but the image, which comes with the version."""
+        return json.dumps({name: value for name, value in asdict(self).items() if name != "image"})
+
+    def changed(self, given: Mapping[str, Any]) -> "Settings":
+        """These settings with what was given, where it was given and is known."""
+        known = {name: value for name, value in given.items() if name in self.__slots__ and value not in (None, ())}
+        return replace(self, **{n: tuple(v) if isinstance(v, list) else v for n, v in known.items()})
+
+
+def installed(namespace: Json | None) -> Settings:
+    """The settings of an installation, from the control plane's namespace; the defaults where there is none."""
+    annotations = (namespace or {}).get("metadata", {}).get("annotations", {})
+    return Settings().changed(json.loads(annotations.get(SETTINGS, "{}")))
+
 
 def render(settings: Settings) -> list[Json]:
     """Every object of an installation, in the order in which to apply them."""
@@ -64,6 +80,7 @@ def team(settings: Settings, namespace: str) -> list[Json]:
 def _values(settings: Settings) -> Json:
     return {
         "image": settings.image,
+        "settings": settings.dump(),
         "arguments": settings.arguments,
         "workflow_namespace": settings.workflow_namespace,
         "controllers": _cel(settings.controllers),

@@ -1,0 +1,128 @@
+"""`tenantctl install`: bring a cluster to this version, or print what that is."""
+
+import re
+from typing import Any
+
+import click
+
+from reconciler.cli.options import cluster_options
+from reconciler.cli.output import as_yaml, data, note
+from reconciler.core import labels
+from reconciler.core.errors import UsageError
+
+
+@click.command()
+@cluster_options
+@click.option("--image", metavar="IMAGE", help="Our container image.  [default: this version's]")
+@click.option("--repository", metavar="URL", help="The repository of declarations; without it no reconciler is installed.")
+@click.option("--ref", metavar="REF", help="The branch to reconcile.  [default: main]")
+@click.option("--interval", metavar="SECONDS", help="How often to look at the repository without being told.")
+@click.option("--no-reconciler", is_flag=True, help="Install everything but the reconciler; remove it where it is.")
+@click.option("--workflow-namespace", metavar="NS", help=f"Where runs are.  [default: {labels.WORKFLOW_NAMESPACE}]")
+@click.option(
+    "--argo-controller", "controllers", metavar="USER", multiple=True,
+    help="The user of Argo's workflow controller; can be repeated.  [default: that of its Deployment]",
+)  # fmt: skip
+@click.option(
+    "--annotation", "annotations", metavar="KEY", multiple=True,
+    help=f"The annotation of lifecycle Jobs; can be repeated.  [default: {labels.VERBS_ANNOTATION}]",
+)  # fmt: skip
+@click.option("--export", is_flag=True, help="Print the manifests; no cluster is needed.")
+@click.option("--namespace", "namespaces", metavar="NS", multiple=True, help="Print what a service team binds in NS.")
+@click.option("--dry-run", is_flag=True, help="Let the API server check everything, and change nothing.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the reconciler is available.")
+@click.option("--timeout", metavar="SECONDS", type=float, default=180, show_default=True, help="How long to wait.")
+def command(
+    context: str | None, kubeconfig: str | None, export: bool, namespaces: tuple[str, ...], no_reconciler: bool,
+    dry_run: bool, wait: bool, timeout: float, **given: Any,
+) -> int:  # fmt: skip
+    """Install tenantctl into a cluster, or upgrade it; the same command again changes nothing.
+
+    An upgrade goes on with the settings of the installation (repository, ref, …), except for those that are given.
+    What older versions installed and this one does not is removed; records and placements never are.
+    """
+    _check(given, namespaces)
+    if export or namespaces:
+        return _print(given, namespaces, no_reconciler)
+    return _install(context, kubeconfig, given, no_reconciler, dry_run, timeout if wait else None)
+
+
+def _check(given: dict[str, Any], namespaces: tuple[str, ...]) -> None:
+    from reconciler.core.names import is_name
+
+    for namespace in (*namespaces, *filter(None, [given["workflow_namespace"]])):
+        if not is_name(namespace, 63):
+            raise UsageError(f"'{namespace}' is no namespace")
+    for option in ("controllers", "annotations"):
+        for text in given[option]:
+            if not re.fullmatch(r"[A-Za-z0-9:._/@-]+", text):
+                raise UsageError(f"'{text}' has characters that no user and no annotation has")
+
+
+def _print(given: dict[str, Any], namespaces: tuple[str, ...], no_reconciler: bool) -> int:
+    from reconciler.manifests import Settings, render, team
+
+    settings = Settings().changed(given | ({"repository": ""} if no_reconciler else {}))
+    items = [item for namespace in namespaces for item in team(settings, namespace)] or render(settings)
+    data("\n---\n".join(as_yaml(item) for item in items))
+    for namespace in namespaces:
+        label = f"{labels.LIFECYCLE}={labels.ENABLED}"
+        note(f"the platform lets {namespace} take part with: kubectl label namespace {namespace} {label}")
+    return 0
+
+
+def _install(
+    context: str | None, kubeconfig: str | None, given: dict[str, Any], no_reconciler: bool, dry_run: bool,
+    timeout: float | None,
+) -> int:  # fmt: skip
+    from reconciler.adapters.kube import connect
+    from reconciler.adapters.kube.resources import NAMESPACES
+    from reconciler.manifests import render
+    from reconciler.manifests.apply import require
+    from reconciler.manifests.render import installed
+
+    kube = connect(context, kubeconfig)
+    require(kube)
+    before = kube.find(NAMESPACES, None, labels.CONTROL_NAMESPACE)
+    settings = installed(before).changed(_controllers(kube, given, before)).changed(given)
+    if no_reconciler:
+        settings = settings.changed({"repository": ""})
+    items = render(settings)
+    _bring(kube, items, dry_run)
+    if not dry_run:
+        _await(kube, settings, timeout)
+    return 0
+
+
+def _controllers(kube: Any, given: dict[str, Any], before: Any) -> dict[str, Any]:
+    """Who Argo's controller is, found from its Deployment where nobody said so."""
+    from reconciler.manifests.argo import controllers
+
+    if given["controllers"]:
+        return {}
+    users = controllers(kube)
+    if not users and before is None:
+        note("no Deployment of Argo's workflow controller was found; if it has a user of its own, say --argo-controller USER")
+    return {"controllers": users}
+
+
+def _bring(kube: Any, items: list[Any], dry_run: bool) -> None:
+    from reconciler.manifests.apply import Effect, apply, leftovers, remove
+
+    suffix = " (dry run)" if dry_run else ""
+    for change in apply(kube, items, dry_run=dry_run):
+        data(f"{change.id} {change.effect}{suffix}")
+    for target in leftovers(kube, items):
+        if dry_run or remove(kube, target):
+            data(f"{target} {Effect.PRUNED}{suffix}")
+
+
+def _await(kube: Any, settings: Any, timeout: float | None) -> None:
+    from reconciler.manifests.apply import admission_gap, deployment_gap, wait
+
+    wait(lambda: admission_gap(kube, settings.workflow_namespace), max(timeout or 0, 60))
+    note("admission policies are in effect")
+    if settings.repository and timeout is not None:
+        note(f"waiting for Deployment {labels.CONTROL_NAMESPACE}/{labels.RECONCILER}")
+        wait(lambda: deployment_gap(kube), timeout)
+        note("the reconciler is available")

@@ -1,0 +1,186 @@
+"""Bringing a cluster to what the manifests say: apply, prune what older versions left, and wait until it has effect."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from reconciler.adapters.kube import Kube
+from reconciler.adapters.kube.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, WORKFLOWS
+from reconciler.core import labels
+from reconciler.core.errors import AlreadyExists, NotFound, TenantctlError, TimedOut, Unprocessable
+from reconciler.manifests.kinds import KEPT, RESOURCES, Id, id_of
+from reconciler.manifests.render import OURS
+
+Json = dict[str, Any]
+
+SELECTOR = ",".join(f"{name}={value}" for name, value in OURS.items())
+POLL_SECONDS = 1.0
+
+
+class Effect(StrEnum):
+    """What became of an object."""
+
+    CREATED = "created"
+    CONFIGURED = "configured"
+    UNCHANGED = "unchanged"
+    PRUNED = "pruned"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One object and what became of it."""
+
+    id: Id
+    effect: Effect
+
+
+def apply(kube: Kube, items: Iterable[Json], *, dry_run: bool = False) -> Iterator[Change]:
+    """Apply every object in order, and say of each what became of it. Raises what the API server refuses."""
+    for item in items:
+        make = _create_once if item["kind"] == "ConfigMap" else _apply_one
+        yield Change(id_of(item), make(kube, item, dry_run))
+
+
+def _apply_one(kube: Kube, item: Json, dry_run: bool) -> Effect:
+    target = id_of(item)
+    before = kube.find(target.resource, target.namespace or None, target.name)
+    try:
+        after = kube.apply(target.path, item, dry_run=dry_run)
+    except NotFound:  # in a dry run its namespace was not made either
+        if dry_run:
+            return Effect.CREATED
+        raise
+    if before is None:
+        return Effect.CREATED
+    return Effect.UNCHANGED if _same(before, after) else Effect.CONFIGURED
+
+
+def _same(before: Json, after: Json) -> bool:
+    """Whether nothing but bookkeeping differs; a dry run raises no resourceVersion."""
+    bookkeeping = ("managedFields", "resourceVersion", "generation")
+    plain = [
+        item | {"metadata": {name: value for name, value in item["metadata"].items() if name not in bookkeeping}}
+        for item in (before, after)
+    ]
+    return plain[0] == plain[1]
+
+
+def _create_once(kube: Kube, item: Json, dry_run: bool) -> Effect:
+    """State that is ours to begin and not to overwrite."""
+    target = id_of(item)
+    if kube.find(CONFIG_MAPS, target.namespace, target.name) is not None:
+        return Effect.UNCHANGED
+    if not dry_run:
+        try:
+            kube.create(CONFIG_MAPS, target.namespace, item)
+        except AlreadyExists:
+            return Effect.UNCHANGED
+    return Effect.CREATED
+
+
+def leftovers(kube: Kube, items: Iterable[Json]) -> list[Id]:
+    """What is labelled as installed by us and is not among the items; never what holds state."""
+    wanted = {id_of(item) for item in items}
+    return [target for target in found(kube) if target not in wanted and target.kind not in KEPT]
+
+
+def found(kube: Kube) -> Iterator[Id]:
+    """Every object that an installation of ours made, the last applied kinds first."""
+    for kind, resource in reversed(RESOURCES.items()):
+        try:
+            for item in kube.list(resource, labelSelector=SELECTOR):
+                yield Id(kind, item["metadata"].get("namespace", ""), item["metadata"]["name"])
+        except NotFound:  # the kind is not served here, so there is none
+            continue
+
+
+def remove(kube: Kube, target: Id) -> bool:
+    """Delete one object; False when it was gone."""
+    return kube.delete(target.resource, target.namespace or None, target.name)
+
+
+def wait(ready: Callable[[], str], seconds: float) -> None:
+    """Wait until `ready` returns an empty text; what it returns otherwise is why not. Raises TimedOut with it."""
+    end = time.monotonic() + seconds
+    while reason := ready():
+        if time.monotonic() > end:
+            raise TimedOut(reason)
+        time.sleep(POLL_SECONDS)
+
+
+def admission_gap(kube: Kube, namespace: str) -> str:
+    """Why the workflow namespace is still open; empty when a Workflow with a spec of its own is refused (a dry run)."""
+    probe = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"generateName": "tenantctl-probe-", "namespace": namespace},
+        "spec": {"entrypoint": "main", "templates": [{"name": "main", "suspend": {}}]},
+    }
+    try:
+        kube.create(WORKFLOWS, namespace, probe, dryRun="All")
+    except Unprocessable as error:
+        if "ValidatingAdmissionPolicy 'tenantctl-workflows'" in str(error):
+            return ""
+        raise
+    return f"namespace {namespace} still admits Workflows that are not tenantctl's: the admission policy has no effect"
+
+
+def deployment_gap(kube: Kube) -> str:
+    """Why the reconciler is not available yet, with what its pods say; empty when it is."""
+    deployment = kube.get(DEPLOYMENTS, labels.CONTROL_NAMESPACE, labels.RECONCILER)
+    status, wanted = deployment.get("status", {}), deployment["spec"]["replicas"]
+    seen = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+    numbers = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
+    if seen and numbers == [wanted] * 3:
+        return ""
+    return f"Deployment {labels.CONTROL_NAMESPACE}/{labels.RECONCILER} is not available: {_pods(kube)}"
+
+
+def _pods(kube: Kube) -> str:
+    selector = f"app.kubernetes.io/name={labels.MANAGER},app.kubernetes.io/component=reconciler"
+    pods = kube.list(PODS, labels.CONTROL_NAMESPACE, labelSelector=selector)
+    return "; ".join(_pod(pod) for pod in pods) or "it has no pod yet"
+
+
+def _pod(pod: Json) -> str:
+    name, status = pod["metadata"]["name"], pod.get("status", {})
+    for container in status.get("containerStatuses", []):
+        state = container.get("state", {})
+        waiting = state.get("waiting") or state.get("terminated")
+        if waiting:
+            said = f"{waiting.get('reason', '')} {waiting.get('message', '')}".strip()
+            last = container.get("lastState", {}).get("terminated", {})
+            code = f", last exit code {last['exitCode']}" if last else ""
+            return f"pod {name}: {said}{code}; see kubectl logs -n {labels.CONTROL_NAMESPACE} {name}"
+    for condition in status.get("conditions", []):
+        if condition["status"] != "True" and condition.get("message"):
+            return f"pod {name}: {condition['reason']}: {condition['message']}"
+    return f"pod {name}: {status.get('phase', 'Unknown')}"
+
+
+def require(kube: Kube) -> None:
+    """Fail where a prerequisite is missing, before anything is written."""
+    for group, kinds, remedy in _PREREQUISITES:
+        try:
+            served = {item["name"] for item in kube.request("GET", f"/apis/{group}")["resources"]}
+        except NotFound:
+            served = set()
+        missing = [kind for kind in kinds if kind not in served]
+        if missing:
+            raise TenantctlError(f"{kube.where}: {', '.join(missing)} ({group}) not served: {remedy}")
+
+
+_PREREQUISITES = (
+    (
+        "argoproj.io/v1alpha1",
+        ("workflows", "clusterworkflowtemplates", "workflowtaskresults"),
+        "install Argo Workflows 3.7 or newer first (https://argo-workflows.readthedocs.io/en/stable/installation/)",
+    ),
+    (
+        "admissionregistration.k8s.io/v1",
+        ("validatingadmissionpolicies", "validatingadmissionpolicybindings"),
+        "Kubernetes 1.30 or newer is needed",
+    ),
+)
