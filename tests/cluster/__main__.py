@@ -1,0 +1,99 @@
+"""The command line: `python -m tests.cluster up|down|status|image|build`, which the Makefile calls."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+
+from . import cluster, existing, lifecycle, requirements
+from .binaries import build
+from .failure import ClusterError
+from .progress import Progress
+
+say = functools.partial(print, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    try:
+        return arguments.act(arguments)
+    except ClusterError as error:
+        say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted; what was started is cleaned up by the next up or down")
+        return 130
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    if arguments.context:
+        found = existing.use(arguments.name, arguments.context, arguments.image, say)
+    else:
+        found = lifecycle.up(arguments.name, say, with_image=not arguments.no_image)
+    print(found.kubeconfig)
+    return 0
+
+
+def _down(arguments: argparse.Namespace) -> int:
+    for name in [arguments.name] if arguments.name else lifecycle.known():
+        lifecycle.down(name, say)
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    names = [arguments.name] if arguments.name else lifecycle.known()
+    for name in names:
+        found = cluster.find(name)
+        print(f"{name}\t{_condition(name)}\t{found.kubeconfig if found else '-'}")
+    return 0 if names and all(cluster.find(name) for name in names) else 1
+
+
+def _condition(name: str) -> str:
+    if cluster.find(name):
+        return "up"
+    return "half dead: make cluster-up starts it anew" if name in lifecycle.known() else "down"
+
+
+def _image(arguments: argparse.Namespace) -> int:
+    running = cluster.find(arguments.name)
+    if running is None or not running.local:
+        raise ClusterError(f"no local cluster {arguments.name} runs", remedy="make cluster-up")
+    print(lifecycle.up(arguments.name, say).image)
+    return 0
+
+
+def _build(_: argparse.Namespace) -> int:
+    requirements.check()
+    built = build(Progress(say))
+    print(built.kubernetes, built.argo, sep="\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
+    actions = parser.add_subparsers(required=True, metavar="up|down|status|image|build")
+    start = actions.add_parser("up", help="start a cluster, or bring our image in a running one up to date")
+    start.add_argument(
+        "--context", help="use the cluster of this kubeconfig context; build and start nothing"
+    )
+    start.add_argument("--image", default="", help="with --context: our image as that cluster can pull it")
+    start.add_argument("--no-image", action="store_true", help="leave our own image out")
+    stop = actions.add_parser("down", help="stop a cluster, or all; leaves nothing behind")
+    status = actions.add_parser("status", help="which clusters run; exit code 1 unless all do")
+    refresh = actions.add_parser("image", help="build our image and import it if the sources changed")
+    only_build = actions.add_parser("build", help="build the binaries only")
+    for action, act, name in (
+        (start, _up, "eu-west"),
+        (stop, _down, None),
+        (status, _status, None),
+        (refresh, _image, "eu-west"),
+        (only_build, _build, "eu-west"),
+    ):
+        action.add_argument("--name", default=name, help=f"which cluster (default: {name or 'all'})")
+        action.set_defaults(act=act)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

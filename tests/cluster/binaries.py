@@ -1,0 +1,136 @@
+"""Binaries: Kubernetes and Argo Workflows, built from Go modules into the cache, once per set of pins."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from . import toolchain, versions
+from .command import run
+from .failure import ClusterError
+from .folders import PINS, cache, locked
+from .progress import Progress
+
+KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet")
+ARGO = ("argo", "argoexec", "workflow-controller")
+ARGO_MODULE = "github.com/argoproj/argo-workflows/v3"
+ARGO_INDEX = "<!doctype html><title>Argo Workflows</title><p>The API is here; its pages were not built.\n"
+RECIPE = {
+    "kubernetes": "1",
+    "argo": "2",
+}  # raise one when the code below builds something else from the same pins
+REMEDY = "read the log; if modules could not be downloaded, check `go env GOPROXY`; then try again"
+
+
+@dataclass(frozen=True)
+class Binaries:
+    """Folders of built programs, and the manifests that came with Argo Workflows."""
+
+    kubernetes: Path
+    argo: Path
+
+    @property
+    def crds(self) -> list[Path]:
+        return sorted((self.argo / "crds").glob("*.json"))
+
+
+def build(progress: Progress) -> Binaries:
+    """Everything that a cluster runs; takes no time when it was built before."""
+    return Binaries(
+        kubernetes=_once("kubernetes", _kubernetes, "about 5 min", progress),
+        argo=_once("argo", _argo, "about 4 min", progress),
+    )
+
+
+def _once(group: str, make, hint: str, progress: Progress) -> Path:
+    """The folder that `make(go, folder, log)` fills; it appears under its key only when it is complete."""
+    done = cache() / "binaries" / f"{group}-{versions.key(group, RECIPE[group])}"
+    if done.exists():
+        return done
+    go = toolchain.go(progress)
+    log = cache() / "logs" / f"build-{group}.log"
+    with locked(done.with_suffix(".lock")):
+        if done.exists():
+            return done
+        with progress.step(f"{group}: built from Go modules", hint=f"{hint} the first time; log: {log}"):
+            log.unlink(missing_ok=True)
+            unfinished = done.with_suffix(".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
+            make(go, unfinished, log)
+            unfinished.rename(done)
+    return done
+
+
+def _kubernetes(go: Path, folder: Path, log: Path) -> None:
+    version = versions.version("kubernetes", "k8s.io/kubernetes")
+    packages = ["go.etcd.io/etcd/server/v3", *(f"k8s.io/kubernetes/cmd/{name}" for name in KUBERNETES)]
+    _compile(
+        go, folder, packages, {"k8s.io/component-base/version.gitVersion": version}, PINS / "kubernetes", log
+    )
+    (folder / "server").rename(folder / "etcd")
+
+
+def _argo(go: Path, folder: Path, log: Path) -> None:
+    version = versions.version("argo", ARGO_MODULE)
+    module = _download(go, f"{ARGO_MODULE}@{version}")
+    source = folder / "source"
+    _copy_completed(Path(module["Dir"]), source)
+    stamps = {
+        "version": version,
+        "gitTag": version,
+        "gitTreeState": "clean",
+        "gitCommit": module.get("Origin", {}).get("Hash", "unknown"),
+    }
+    stamps = {f"{ARGO_MODULE}.{name}": value for name, value in stamps.items()}
+    _compile(go, folder, [f"./cmd/{name}" for name in ARGO], stamps, source, log)
+    _definitions(source / "manifests/base/crds/full", folder / "crds")
+    shutil.rmtree(source)
+
+
+def _definitions(source: Path, folder: Path) -> None:
+    """The custom resource definitions as JSON: one is too big for a request as YAML, and slow to parse."""
+    folder.mkdir()
+    for file in source.glob("argoproj.io_*.yaml"):
+        manifest = yaml.load(file.read_text(), Loader=yaml.CSafeLoader)
+        (folder / f"{manifest['metadata']['name']}.json").write_text(json.dumps(manifest))
+
+
+def _copy_completed(module: Path, source: Path) -> None:
+    """Module archives drop symbolic links and built pages: `source` gets both back."""
+    shutil.copytree(module, source, copy_function=shutil.copyfile)
+    for folder in [source, *(path for path in source.rglob("*") if path.is_dir())]:
+        folder.chmod(0o755)
+    signals = source / "workflow/executor/osspecific"
+    shutil.copyfile(signals / "signal_darwin.go", signals / "signal_linux.go")
+    pages = source / "ui/dist/app"
+    pages.mkdir(parents=True)
+    (pages / "index.html").write_text(ARGO_INDEX)
+
+
+def _download(go: Path, query: str) -> dict:
+    """What `go mod download` says of a module; it is checked against pins/argo/go.sum."""
+    text = run(
+        [go, "mod", "download", "-json", query],
+        cwd=PINS / "argo",
+        env=toolchain.environment(),
+        remedy=REMEDY,
+    )
+    return json.loads(text)
+
+
+def _compile(
+    go: Path, folder: Path, packages: list[str], stamps: dict[str, str], source: Path, log: Path
+) -> None:
+    if shutil.disk_usage(folder).free < 6 << 30:
+        raise ClusterError(
+            f"Building needs 6 GiB in {folder.parent}", remedy="free some space, then try again"
+        )
+    flags = "-s -w " + " ".join(f"-X {name}={value}" for name, value in stamps.items())
+    command = [go, "build", "-ldflags", flags, "-o", f"{folder}{os.sep}", *packages]
+    run(command, cwd=source, env=toolchain.environment(), log=log, remedy=REMEDY)

@@ -1,0 +1,139 @@
+"""Our own image, from the project's real Dockerfile; its tag is a hash of all that goes into it.
+
+The base that the Dockerfile names can't always be pulled, so a Debian base of ours takes its place. How this
+machine reaches its package index is mounted during the build and stays out of the image.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from . import requirements, versions
+from .command import quiet, run
+from .folders import REPOSITORY, cache, locked
+from .progress import Progress
+
+NAME = "tenantctl.local/tenantctl"
+SUITE = "bookworm"
+PACKAGES = "python3,python3-venv,ca-certificates,git"
+BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
+SOURCES = ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "LICENSE", "reconciler", "schemas")
+INDEX_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
+KEEP = 3
+
+
+def current() -> str:
+    """The image's name for the sources as they are now."""
+    return f"{NAME}:{versions.digest(_sources(), SUITE, PACKAGES)}"
+
+
+def archive(image: str, progress: Progress) -> Path:
+    """A docker archive of `image`, built if there is none yet."""
+    file = cache() / "images" / f"tenantctl-{image.rpartition(':')[2]}.tar"
+    if file.exists():
+        file.touch()
+        return file
+    requirements.install(requirements.IMAGE, progress)
+    log = cache() / "logs" / "image.log"
+    with locked(cache() / "buildah.lock"):
+        log.unlink(missing_ok=True)
+        base = _base(progress, log)
+        with progress.step(f"image: {image}", hint=f"a minute the first time; log: {log}"):
+            _build(image, base, log)
+            _export(image, file, log)
+    _prune(file.parent)
+    return file
+
+
+def _sources() -> list[Path]:
+    files = []
+    for source in (REPOSITORY / name for name in SOURCES):
+        files += sorted(source.rglob("*")) if source.is_dir() else [source]
+    return [file for file in files if file.is_file() and "__pycache__" not in file.parts]
+
+
+def _base(progress: Progress, log: Path) -> str:
+    """A small Debian with Python and git in buildah's storage; returns its name."""
+    key = versions.digest([], SUITE, PACKAGES)
+    image = f"localhost/tenantctl-base:{key}"
+    if quiet(_buildah("inspect", "--type", "image", image)):
+        return image
+    tree = cache() / "images" / f"base-{key}.tar"
+    tree.parent.mkdir(parents=True, exist_ok=True)
+    with progress.step(f"image: base of Debian {SUITE}", hint=f"about 30 s, once; log: {log}"):
+        if not tree.exists():
+            unfinished = tree.with_name(f"unfinished-{tree.name}")
+            command = ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, unfinished]
+            run(command, log=log, remedy="check that apt-get reaches its packages, then try again")
+            unfinished.rename(tree)
+        context = cache() / "images" / "base"
+        context.mkdir(exist_ok=True)
+        (context / "Dockerfile").write_text("FROM scratch\nADD base.tar /\n")
+        (context / "base.tar").unlink(missing_ok=True)
+        (context / "base.tar").hardlink_to(tree)
+        _run_buildah(log, "bud", "--quiet", "--tag", image, str(context))
+    return image
+
+
+def _build(image: str, base: str, log: Path) -> None:
+    mounts = [f"--volume={_index_settings()}:/etc/pip.conf:ro"]
+    bundle = Path(os.environ.get("SSL_CERT_FILE", BUNDLE))
+    if bundle.exists():
+        mounts.append(f"--volume={bundle}:{BUNDLE}:ro")
+    words = ["--isolation=chroot", "--network=host", "--layers", "--pull-never", f"--build-arg=BASE={base}"]
+    _run_buildah(log, "bud", *words, *mounts, f"--tag={image}", str(REPOSITORY))
+
+
+def _export(image: str, file: Path, log: Path) -> None:
+    unfinished = file.with_suffix(".unfinished")
+    unfinished.unlink(missing_ok=True)
+    _run_buildah(log, "push", "--quiet", image, f"docker-archive:{unfinished}:{image}")
+    unfinished.rename(file)
+
+
+def _prune(folder: Path) -> None:
+    """Keeps the newest archives and images of ours."""
+    archives = sorted(folder.glob("tenantctl-*.tar"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for old in archives[KEEP:]:
+        old.unlink()
+        quiet(_buildah("rmi", f"{NAME}:{old.stem.removeprefix('tenantctl-')}"))
+
+
+def _index_settings() -> Path:
+    """A pip.conf for the build, from what pip is told on this machine."""
+    said = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True
+    ).stdout
+    told = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    config = configparser.RawConfigParser()
+    config["global"] = {"cert": str(BUNDLE), "disable-pip-version-check": "true"}
+    for name in INDEX_SETTINGS:
+        value = told.get(f":env:.{name}") or told.get(f"install.{name}") or told.get(f"global.{name}")
+        if value:
+            config["global"][name] = value.strip("'")
+    file = cache() / "pip.conf"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as output:
+        config.write(output)
+    return file
+
+
+def _buildah(*words: str) -> list[str]:
+    """buildah with a storage of its own, so that the machine's is not touched."""
+    storage = cache() / "buildah"
+    return [
+        "buildah",
+        f"--root={storage}/root",
+        f"--runroot={storage}/run",
+        "--storage-driver=overlay",
+        *words,
+    ]
+
+
+def _run_buildah(log: Path, *words: str) -> None:
+    remedy = "read the log; the sources must build (`pip wheel .`) and pip must reach its package index"
+    run(_buildah(*words), log=log, remedy=remedy)

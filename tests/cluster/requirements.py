@@ -1,0 +1,75 @@
+"""Requirements: whether pods can run here at all, and the Debian packages that running them takes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from .command import run
+from .failure import ClusterError
+from .folders import cache
+from .progress import Progress
+
+WAY_OUT = "name a cluster that you have: make cluster-up CONTEXT=<a context of your kubeconfig>"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program, the Debian package that has it, and what the clusters use it for."""
+
+    program: str
+    package: str
+    purpose: str
+
+    def present(self) -> bool:
+        path = "/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ.get("PATH", "")
+        return Path(self.program).exists() or shutil.which(self.program, path=path) is not None
+
+
+RUN = (
+    Tool("ip", "iproute2", "network namespaces"),
+    Tool("nsenter", "util-linux", "entering them"),
+    Tool("nft", "nftables", "services (kube-proxy)"),
+    Tool("containerd", "containerd", "containers"),
+    Tool("runc", "runc", "containers"),
+    Tool("/usr/lib/cni/ptp", "containernetworking-plugins", "pod networking"),
+    Tool("busybox", "busybox-static", "the image of test Jobs"),
+)
+IMAGE = (
+    Tool("buildah", "buildah", "building the image from the Dockerfile"),
+    Tool("mmdebstrap", "mmdebstrap", "the image's base"),
+)
+
+
+def check() -> None:
+    """Raises ClusterError where pods can't run."""
+    if sys.platform != "linux":
+        raise ClusterError(f"Pods need root on Linux, and this is {sys.platform}", remedy=WAY_OUT)
+    if os.geteuid() != 0:
+        raise ClusterError("Pods need root, and this is an ordinary user", remedy=f"use sudo, or {WAY_OUT}")
+
+
+def install(tools: tuple[Tool, ...], progress: Progress) -> None:
+    """Installs the packages of the missing tools, saying which and what for."""
+    missing = [tool for tool in tools if not tool.present()]
+    if not missing:
+        return
+    wanted = ", ".join(f"{tool.package} ({tool.purpose})" for tool in missing)
+    if not shutil.which("apt-get"):
+        raise ClusterError(f"Missing programs: {wanted}", remedy="install them, then try again")
+    with progress.step(f"Debian packages: {wanted}", hint="once"):
+        _apt_get("update", "-q")
+        packages = sorted({tool.package for tool in missing})
+        _apt_get("install", "-q", "-y", "--no-install-recommends", *packages)
+
+
+def _apt_get(*words: str) -> None:
+    run(
+        ["apt-get", *words],
+        log=cache() / "logs" / "apt-get.log",
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        remedy="read the log, then try again",
+    )
