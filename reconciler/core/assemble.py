@@ -1,6 +1,7 @@
 """From documents to what is desired: the stages that a listing and the files' contents go through.
 
-Pure, and proportional to what changed where it costs: documents come remembered by blob id, and so do declarations here.
+Pure, and proportional to what changed where it costs: documents come remembered by blob id, and so do
+declarations here.
 """
 
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -31,7 +32,9 @@ def wanted_files(layout: Layout) -> Iterator[tuple[Entry, Kind]]:
 
 
 def assemble(revision: str, layout: Layout, documents: Documents, memory: Memory | None = None) -> Desired:
-    """Put the files of one commit together; `memory` keeps declarations between calls whose entries have blob ids."""
+    """Put the files of one commit together; `memory` keeps declarations between calls whose entries have blob
+    ids.
+    """
     known = _catalogue(layout, documents)
     declared = _environments(layout, documents, known, memory if memory is not None else {})
     findings = [
@@ -101,7 +104,7 @@ def _environments(
         memo = (key, entry.id, tenant.id if tenant else None, about)
         found = memory.get(memo) if entry.id else None
         checked[key] = found or _environment(
-            key, documents[entry.path], tenant and documents[tenant.path], known
+            key, documents[entry.path], documents[tenant.path] if tenant else None, known
         )
         memory[memo] = checked[key]
     return checked

@@ -1,8 +1,8 @@
 """A declaration: what one file, with its tenant's defaults, wants of a tenant environment.
 
-*Policy* is how an environment is to be treated, *wanted* is the rest; the digest is over wanted only, so that a change of
-policy launches nothing (design §2). Values equal to their default count as absent in the digest: writing a default out
-changes nothing, and neither does a later version that knows more fields.
+*Policy* is how an environment is to be treated, *wanted* is the rest; the digest is over wanted only, so that
+a change of policy launches nothing (design §2). Values equal to their default count as absent in the digest:
+writing a default out changes nothing, and neither does a later version that knows more fields.
 """
 
 import hashlib
@@ -63,7 +63,9 @@ class Policy:
 
 @dataclass(frozen=True)
 class Declaration:
-    """A valid declaration; `effective` is the whole document with defaults merged in, plain JSON data, not to be changed."""
+    """A valid declaration; `effective` is the whole document with defaults merged in, plain JSON data, not to
+    be changed.
+    """
 
     key: Key
     policy: Policy
@@ -141,7 +143,9 @@ def wanted(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def digest(document: Mapping[str, Any]) -> str:
-    """The digest of what is wanted: hexadecimal, the same for any order of keys and for defaults written out or not."""
+    """The digest of what is wanted: hexadecimal, the same for any order of keys and for defaults written out
+    or not.
+    """
     said = {
         name: value for name, value in document.items() if name not in DEFAULTS or value != DEFAULTS[name]
     }

@@ -1,7 +1,7 @@
 """What is desired: every declaration at one commit, the regions, and what is wrong.
 
-A key is either declared, or held by the problems of its file (of its tenant, of the regions), or really absent: *unknown
-is not absent*, and nothing is ever taken away because a file cannot be read.
+A key is either declared, or held by the problems of its file (of its tenant, of the regions), or really
+absent: *unknown is not absent*, and nothing is ever taken away because a file cannot be read.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,9 @@ class Desired:
         return {place: tuple(findings) for place, findings in grouped.items()}
 
     def problems(self, key: Key) -> tuple[Finding, ...]:
-        """The findings that hold this key: of its own file, of its tenant, or of the regions (which hold everything)."""
+        """The findings that hold this key: of its own file, of its tenant, or of the regions (which hold
+        everything).
+        """
         places = (Scope(), Scope(key.tenant), Scope(key.tenant, key.environment))
         return tuple(finding for place in places for finding in self._by_scope.get(place, ()))
 

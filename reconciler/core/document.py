@@ -1,4 +1,5 @@
-"""One file on its own: read strictly, checked against its schema and against the rules that need no other file.
+"""One file on its own: read strictly, checked against its schema and against the rules that need no other
+file.
 
 A document depends on the bytes and the kind alone, so that it can be remembered by blob id.
 """

@@ -1,7 +1,8 @@
 """Why a document does not keep its schema, in words that say what to write instead.
 
-jsonschema is the oracle: one validator per kind, made once, and only when a document was refused (`core.schema` says
-whether; importing jsonschema takes longer than reading a hundred files). Places come from `core.position`.
+jsonschema is the oracle: one validator per kind, made once, and only when a document was refused
+(`core.schema` says whether; importing jsonschema takes longer than reading a hundred files). Places come from
+`core.position`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,13 @@ from reconciler.core.position import Path, problem
 from reconciler.core.schema import API_GROUP, API_VERSION, TYPES, Kind, pattern, schema
 
 KNOWN_VERSION = f"{API_GROUP}/{API_VERSION}"
+NAME_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+MEANINGS = {
+    NAME_PATTERN: "use small letters, digits and hyphens, with a letter or digit at both ends",
+    "^[a-z][a-z0-9-]{0,39}$": "begin with a small letter; at most 40 small letters, digits and hyphens",
+    "^[A-Za-z][-_A-Za-z0-9]{0,39}$": "begin with a letter; at most 40 letters, digits, hyphens and underscores",
+    r"^\S([^\r\n]*\S)?$": "write one line, without blanks around it",
+}
 A_TYPE = {
     "object": "a mapping",
     "array": "a list",
@@ -28,8 +36,10 @@ def oracle(kind: Kind) -> Any:
     """The validator of a kind: draft-07, with our reader's types and with ECMA 262's patterns."""
     from jsonschema import Draft7Validator, TypeChecker, validators
 
-    types = TypeChecker({name: _typed(check) for name, check in TYPES.items()})
-    made = validators.extend(Draft7Validator, {"pattern": _pattern}, type_checker=types)
+    types = TypeChecker({name: _typed(check) for name, check in TYPES.items()})  # type: ignore[misc]
+    made: Any = validators.extend(  # type: ignore[no-untyped-call]
+        Draft7Validator, {"pattern": _pattern}, type_checker=types
+    )
     return made(schema(kind))
 
 
@@ -95,13 +105,11 @@ def _required(error: Any, source: bytes) -> Iterator[Problem]:
 
 
 def _type(error: Any, source: bytes) -> Iterator[Problem]:
-    wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+    rule = error.validator_value
+    wanted: list[str] = rule if isinstance(rule, list) else [rule]
     said = " or ".join(A_TYPE.get(name, name) for name in wanted)
-    hint = (
-        "; quote it"
-        if "string" in wanted and not isinstance(error.instance, (dict, list, type(None)))
-        else ""
-    )
+    quotable = "string" in wanted and not isinstance(error.instance, (dict, list, type(None)))
+    hint = "; quote it" if quotable else ""
     yield problem(source, _path(error), "type", f"{_name(error)} is {_a(error.instance)}, not {said}{hint}")
 
 
@@ -114,12 +122,18 @@ def _value(error: Any, source: bytes) -> Iterator[Problem]:
 
 def _pattern_said(error: Any, source: bytes) -> Iterator[Problem]:
     if "propertyNames" in error.absolute_schema_path:
-        name, rule = error.instance, error.validator_value
-        path = (*error.absolute_path, name)
-        yield problem(source, path, "name", f"the name {shown(name)} does not match {rule}", at_key=True)
+        path = (*error.absolute_path, error.instance)
+        message = f"the name {shown(error.instance)} is not allowed; {_meaning(error)}"
+        yield problem(source, path, "name", message, at_key=True)
         return
-    message = f"{_name(error)} {shown(error.instance)} does not match {error.validator_value}; for example {_example(error.schema)}"
-    yield problem(source, _path(error), "name" if _is_name(error) else "format", message)
+    code = "name" if error.validator_value == NAME_PATTERN else "format"
+    message = f"{_name(error)} {shown(error.instance)} is not allowed; {_meaning(error)}"
+    yield problem(source, _path(error), code, message)
+
+
+def _meaning(error: Any) -> str:
+    rule = error.validator_value
+    return MEANINGS.get(rule) or f"write it like {_example(error.schema)} ({rule})"
 
 
 def _limit(error: Any, source: bytes) -> Iterator[Problem]:
@@ -165,10 +179,6 @@ def _name(error: Any) -> str:
     return next((step for step in reversed(_path(error)) if isinstance(step, str)), "the file")
 
 
-def _is_name(error: Any) -> bool:
-    return str(error.validator_value).startswith("^[a-z0-9]([-a-z0-9]*")
-
-
 def _example(rules: Any) -> str:
     if not isinstance(rules, dict):
         return "…"
@@ -179,8 +189,7 @@ def _example(rules: Any) -> str:
 def _a(value: Any) -> str:
     if value is None:
         return "empty"
-    name = next(name for name, check in TYPES.items() if check(value))
-    return A_TYPE.get(name, name) if isinstance(value, (dict, list)) else f"{A_TYPE[name].split(' or ')[0]}"
+    return A_TYPE[next(name for name, check in TYPES.items() if check(value))]
 
 
 _SAYERS: Mapping[str | None, Callable[[Any, bytes], Iterator[Problem]]] = {

@@ -1,6 +1,7 @@
 """What is wrong with a declaration and where: bad input is a value, so one bad file never hides another.
 
-A `Problem` belongs to bytes (it is cached by blob id); `at` makes it a `Finding` of the file that has these bytes.
+A `Problem` belongs to bytes (it is cached by blob id); `at` makes it a `Finding` of the file that has these
+bytes.
 """
 
 import difflib

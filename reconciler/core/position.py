@@ -1,6 +1,7 @@
 """Where in a file a value stands: looked up only when there is something to say about it.
 
-The source was read by `core.strict_yaml` without problems before, so composing it again is safe and cannot fail.
+The source was read by `core.strict_yaml` without problems before, so composing it again is safe and cannot
+fail.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,9 @@ def problem(source: bytes, path: Path, code: str, message: str, *, at_key: bool 
 
 
 def position(source: bytes, path: Path, *, at_key: bool = False) -> tuple[int, int]:
-    """Line and column, from 1, of the value (or key) at `path`, or of the nearest thing around it that exists."""
+    """Line and column, from 1, of the value (or key) at `path`, or of the nearest thing around it that
+    exists.
+    """
     node = _composed(source)
     if node is None:
         return START

@@ -22,7 +22,9 @@ MAX_STEPS = 200
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What declarations may name: the regions (None: unknown, their file is bad) and providers, with whether each is sound."""
+    """What declarations may name: the regions (None: unknown, their file is bad) and providers, with whether
+    each is sound.
+    """
 
     regions: Mapping[str, Region] | None
     providers: Mapping[str, bool]
@@ -33,7 +35,9 @@ def identity(document: Document, expected: Mapping[str, str]) -> Iterator[Proble
     for name, meant in expected.items():
         said = document.value["metadata"][name]
         if said != meant:
-            message = f"metadata.{name} is '{said}' and the path says '{meant}'; write {name}: {meant}, or move the file"
+            message = (
+                f"metadata.{name} is '{said}' and the path says '{meant}'; write {meant}, or move the file"
+            )
             yield document.at(("metadata", name), "identity", message)
 
 
@@ -85,10 +89,11 @@ def whole(declaration: Mapping[str, Any], document: Document, tenant_file: str) 
 def namespaces(
     declaration: Declaration, document: Document, owners: Mapping[str, tuple[Key, ...]]
 ) -> Iterator[Problem]:
-    """An application's namespace is `<tenant>-<environment>` or begins with it and a hyphen, and is no other environment's.
+    """An application's namespace is `<tenant>-<environment>` or begins with it and a hyphen, and is no other
+    environment's.
 
-    Names can nest (tenant acme, environment prod-x; tenant acme-prod, environment x), so a namespace belongs to the
-    environment with the longest such prefix; where two environments have that prefix, to neither.
+    Names can nest (tenant acme, environment prod-x; tenant acme-prod, environment x), so a namespace belongs
+    to the environment with the longest such prefix; where two environments have that prefix, to neither.
     """
     key = declaration.key
     base = f"{key.tenant}-{key.environment}"

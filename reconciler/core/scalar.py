@@ -1,9 +1,10 @@
 """What a plain (unquoted) YAML scalar means, by one rule.
 
-A plain scalar is a string unless it is `true`, `false`, `null`, nothing at all, or a number as JSON spells it. Whatever
-YAML 1.1 (pyyaml, Argo's and Kubernetes' readers) or the core schema of YAML 1.2 (editors) reads as anything else than a
-string is refused, since people and programs would disagree: quote it, or write it as JSON does. Timestamps stay
-strings. Sources: https://yaml.org/type/ and https://yaml.org/spec/1.2.2/#103-core-schema.
+A plain scalar is a string unless it is `true`, `false`, `null`, nothing at all, or a number as JSON spells
+it. Whatever YAML 1.1 (pyyaml, Argo's and Kubernetes' readers) or the core schema of YAML 1.2 (editors) reads
+as anything else than a string is refused, since people and programs would disagree: quote it, or write it as
+JSON does. Timestamps stay strings. Sources: https://yaml.org/type/ and
+https://yaml.org/spec/1.2.2/#103-core-schema.
 """
 
 import json
@@ -15,8 +16,8 @@ Scalar = str | int | float | bool | None
 Verdict = tuple[Scalar, str, str]
 
 WORDS: dict[str, Scalar] = {"true": True, "false": False, "null": None, "": None}
-TRUE = frozenset("yes on y true".split())
-FALSE = frozenset("no off n false".split())
+TRUE = frozenset(["yes", "on", "y", "true"])
+FALSE = frozenset(["no", "off", "n", "false"])
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 NUMERIC = re.compile(
     r"""[-+]?(?: 0[bB][01_]+ | 0[oO]?[0-7_]+ | 0[xX][0-9a-fA-F_]+      # binary, octal, hexadecimal

@@ -1,7 +1,8 @@
 """The JSON Schemas of our kinds, and whether a document keeps its schema.
 
-`complies` is a schema compiled to plain functions: fast, and it only says yes or no. `core.explain` asks jsonschema,
-which is slow and knows why; a property test proves that both agree. Patterns are ECMA 262's, as in every editor.
+`complies` is a schema compiled to plain functions: fast, and it only says yes or no. `core.explain` asks
+jsonschema, which is slow and knows why; a property test proves that both agree. Patterns are ECMA 262's, as
+in every editor.
 """
 
 import json
@@ -114,8 +115,11 @@ def _pattern(text: str) -> Check:
     return lambda value: type(value) is not str or search(value) is not None
 
 
-def _sized(kind: type, least: int, most: float) -> Check:
-    return lambda value: type(value) is not kind or least <= len(value) <= most
+def _sized(kind: type[Any], least: int, most: float) -> Check:
+    def check(value: Any) -> bool:
+        return type(value) is not kind or least <= len(value) <= most
+
+    return check
 
 
 def _bound(holds: Callable[[float], bool]) -> Check:

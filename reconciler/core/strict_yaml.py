@@ -1,7 +1,8 @@
 """The strict reader: bytes in, plain JSON data and problems out; it never raises and never runs anything.
 
-It walks libyaml's events itself (no constructor, no recursion in C), so that duplicate keys, aliases and deep nesting are
-seen where they stand. `core.scalar` decides what unquoted text means, `core.position` finds places again afterwards.
+It walks libyaml's events itself (no constructor, no recursion in C), so that duplicate keys, aliases and deep
+nesting are seen where they stand. `core.scalar` decides what unquoted text means, `core.position` finds
+places again afterwards.
 """
 
 import re
@@ -10,17 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from yaml import YAMLError
-from yaml._yaml import CParser, Mark
+from yaml._yaml import CParser
 from yaml.events import (
     AliasEvent,
     DocumentEndEvent,
     DocumentStartEvent,
-    Event,
     MappingEndEvent,
     MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
-    SequenceStartEvent,
     StreamEndEvent,
 )
 
@@ -58,15 +57,15 @@ class _StopError(Exception):
 class _Reader:
     """The events still to come and the problems seen so far."""
 
-    next: Callable[[], Event]
+    next: Callable[[], Any]
     problems: list[Problem]
 
-    def note(self, mark: Mark, code: str, message: str) -> None:
+    def note(self, mark: Any, code: str, message: str) -> None:
         self.problems.append(Problem(mark.line + 1, mark.column + 1, code, message))
         if len(self.problems) >= MAX_PROBLEMS:
             raise _StopError
 
-    def stop(self, mark: Mark, code: str, message: str) -> None:
+    def stop(self, mark: Any, code: str, message: str) -> None:
         self.note(mark, code, message)
         raise _StopError
 
@@ -147,7 +146,7 @@ def _document(reader: _Reader) -> Any:
     return value
 
 
-def _value(reader: _Reader, event: Event, depth: int) -> Any:
+def _value(reader: _Reader, event: Any, depth: int) -> Any:
     kind = type(event)
     if kind is ScalarEvent:
         return _scalar(reader, event)
@@ -187,7 +186,7 @@ def _mapping(reader: _Reader, depth: int) -> dict[str, Any]:
     return values
 
 
-def _key(reader: _Reader, event: Event, depth: int) -> str:
+def _key(reader: _Reader, event: Any, depth: int) -> str:
     key = _value(reader, event, depth + 1)
     if type(key) is str:
         return key
@@ -196,7 +195,7 @@ def _key(reader: _Reader, event: Event, depth: int) -> str:
     return str(key)
 
 
-def _scalar(reader: _Reader, event: ScalarEvent) -> Any:
+def _scalar(reader: _Reader, event: Any) -> Any:
     if event.anchor or event.tag:
         _decorated(reader, event)
     text = event.value

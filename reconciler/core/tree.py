@@ -1,7 +1,8 @@
 """What a listing of files means: which file declares what, and what is there that should not be.
 
-The path gives the key, whatever the file says or is: a symlink, a folder or a wrong extension where a declaration was
-holds the key and never reads as its removal. Listings come from git trees or from a working directory.
+The path gives the key, whatever the file says or is: a symlink, a folder or a wrong extension where a
+declaration was holds the key and never reads as its removal. Listings come from git trees or from a working
+directory.
 """
 
 import re
@@ -46,7 +47,9 @@ _REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A leaf of a tree: its path from the repository's root with `/`, its mode, its size in bytes, its blob id if known."""
+    """A leaf of a tree: its path from the repository's root with `/`, its mode, its size in bytes, its blob
+    id if known.
+    """
 
     path: str
     mode: Mode = Mode.FILE
@@ -157,7 +160,9 @@ def _stem(file: str) -> str:
 
 @dataclass(frozen=True)
 class Scope:
-    """Which keys a finding holds: one environment, all of a tenant (environment None), or all there are (tenant None)."""
+    """Which keys a finding holds: one environment, all of a tenant (environment None), or all there are
+    (tenant None).
+    """
 
     tenant: str | None = None
     environment: str | None = None
@@ -175,7 +180,9 @@ def scope(path: str) -> Scope:
     """Which keys a finding at `path` holds. Names that are not allowed hold the nearest name that is."""
     parts = path.split("/")
     if parts[0] != TENANTS:
-        return EVERYTHING if len(parts) == 1 or _stem(parts[1]) == "regions" and len(parts) == 2 else NOTHING
+        return (
+            EVERYTHING if len(parts) == 1 or (_stem(parts[1]) == "regions" and len(parts) == 2) else NOTHING
+        )
     if len(parts) == 1:
         return EVERYTHING
     if len(parts) == 2:

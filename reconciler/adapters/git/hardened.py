@@ -1,8 +1,8 @@
 """How we call git: nothing of a repository's content or configuration is ever run.
 
 Set through the environment, which git passes on to its children and which outranks every configuration file
-(git-config(1), GIT_CONFIG_COUNT; git(1), GIT_ALLOW_PROTOCOL). A repository that somebody else owns is read all the same
-(`safe.directory`), which is sound because everything that could run on its behalf is off.
+(git-config(1), GIT_CONFIG_COUNT; git(1), GIT_ALLOW_PROTOCOL). A repository that somebody else owns is read
+all the same (`safe.directory`), which is sound because everything that could run on its behalf is off.
 """
 
 import os
@@ -26,7 +26,9 @@ CONFIGURATION = {
 
 
 def reading(git_dir: str) -> dict[str, str]:
-    """The environment to read a repository with: no protocol is allowed, so a partial clone fetches nothing on the way."""
+    """The environment to read a repository with: no protocol is allowed, so a partial clone fetches nothing
+    on the way.
+    """
     return {
         **_common(git_dir),
         "GIT_ALLOW_PROTOCOL": "none",
@@ -37,7 +39,9 @@ def reading(git_dir: str) -> dict[str, str]:
 
 
 def fetching(git_dir: str) -> dict[str, str | None]:
-    """The environment to fetch with; the caller's own git configuration counts, since it may hold how to log in."""
+    """The environment to fetch with; the caller's own git configuration counts, since it may hold how to log
+    in.
+    """
     ssh = os.environ.get("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
     own = {"GIT_CONFIG_NOSYSTEM": None, "GIT_CONFIG_GLOBAL": None, "GIT_NO_LAZY_FETCH": None}
     return {**_common(git_dir), **own, "GIT_ALLOW_PROTOCOL": FETCH_PROTOCOLS, "GIT_SSH_COMMAND": ssh}

@@ -14,7 +14,7 @@ _MODES = {
 
 
 def entries(listing: bytes) -> Iterator[Entry]:
-    """Parse `<mode> <type> <object> <size>TAB<path>NUL` lines; bytes that are not UTF-8 are shown as escapes."""
+    """Parse `<mode> <type> <object> <size>TAB<path>NUL`; bytes of a path that are not UTF-8 become escapes."""
     for line in listing.split(b"\0"):
         if line:
             head, _, path = line.partition(b"\t")

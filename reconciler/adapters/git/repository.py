@@ -1,7 +1,8 @@
 """A repository that declarations are read from: local, or a mirror of a remote one. Always close it.
 
-Reading is by plumbing on objects at one commit. Documents are remembered by blob id, so the second look at a repository
-parses what changed and nothing else. `core.tree` decides what the listing means, `core.assemble` what follows.
+Reading is by plumbing on objects at one commit. Documents are remembered by blob id, so the second look at a
+repository parses what changed and nothing else. `core.tree` decides what the listing means, `core.assemble`
+what follows.
 """
 
 import re
@@ -45,7 +46,8 @@ class Repository:
 
     @classmethod
     def open(cls, location: str, *, cache: Path | None = None) -> "Repository":
-        """Open a local repository (bare, or a work tree's), or the mirror of a URL in `cache`. Raises SourceUnavailable.
+        """Open a local repository (bare, or a work tree's), or the mirror of a URL in `cache`. Raises
+        SourceUnavailable.
 
         A new mirror is empty until `fetch`.
         """
@@ -105,7 +107,9 @@ class Repository:
         return True
 
     def desired(self, commit: str) -> Desired:
-        """What is declared at a commit. Raises SourceUnavailable if its objects cannot be read; bad files are values."""
+        """What is declared at a commit. Raises SourceUnavailable if its objects cannot be read; bad files are
+        values.
+        """
         revision = commit if COMMIT.fullmatch(commit) else self.resolve(commit)
         layout = lay_out(self._list(revision))
         wanted = list(wanted_files(layout))
