@@ -18,7 +18,7 @@ NAME_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 MEANINGS = {
     NAME_PATTERN: "use small letters, digits and hyphens, with a letter or digit at both ends",
     "^[a-z][a-z0-9-]{0,39}$": "begin with a small letter; at most 40 small letters, digits and hyphens",
-    "^[A-Za-z][-_A-Za-z0-9]{0,39}$": "begin with a letter; at most 40 letters, digits, hyphens and underscores",
+    "^[A-Za-z][-_A-Za-z0-9]{0,39}$": "begin with a letter; at most 40 letters, digits, - and _",
     r"^\S([^\r\n]*\S)?$": "write one line, without blanks around it",
 }
 A_TYPE = {

@@ -69,7 +69,7 @@ def _numeric(text: str) -> Verdict:
         return (
             text,
             "ambiguous",
-            f"'{text}' is a number to some readers; quote it: \"{text}\", or write it in decimals",
+            f"'{text[:40]}' is a number to some readers; quote it, or write it in decimals",
         )
     return text, "", ""
 

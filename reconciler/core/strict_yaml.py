@@ -179,7 +179,7 @@ def _mapping(reader: _Reader, depth: int) -> dict[str, Any]:
         key = _key(reader, event, depth)
         if key in values:
             reader.note(
-                event.start_mark, "duplicate-key", f"'{key}' is written twice in this mapping; keep one"
+                event.start_mark, "duplicate-key", f"{shown(key)} is written twice in this mapping; keep one"
             )
         values[key] = _value(reader, following(), depth + 1)
         event = following()

@@ -30,6 +30,7 @@ class Mode(Enum):
     SYMLINK = "a symbolic link"
     SUBMODULE = "a submodule"
     OTHER = "something that is no file"
+    UNREADABLE = "something that cannot be read"
 
     @property
     def refusal(self) -> tuple[str, str]:
@@ -42,6 +43,7 @@ _REFUSALS = {
     Mode.SYMLINK: ("symlink", "put the file itself there"),
     Mode.SUBMODULE: ("submodule", "put the files themselves there"),
     Mode.OTHER: ("mode", "put a file there"),
+    Mode.UNREADABLE: ("unreadable", "give yourself the permission (chmod)"),
 }
 
 
@@ -55,6 +57,12 @@ class Entry:
     mode: Mode = Mode.FILE
     size: int = 0
     id: str = ""
+
+
+def printable(path: bytes) -> str:
+    """A path as it can be shown: what is not UTF-8 or not printable becomes escapes, and matches no name."""
+    text = path.decode(errors="backslashreplace")
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 @dataclass
@@ -169,7 +177,12 @@ class Scope:
 
     def covers(self, key: Key) -> bool:
         """Whether the key is held."""
-        return self.tenant in (None, key.tenant) and self.environment in (None, key.environment)
+        return self.meets(Scope(key.tenant, key.environment))
+
+    def meets(self, other: "Scope") -> bool:
+        """Whether some key can be in both."""
+        pairs = ((self.tenant, other.tenant), (self.environment, other.environment))
+        return all(one is None or another is None or one == another for one, another in pairs)
 
 
 EVERYTHING = Scope()

@@ -14,12 +14,10 @@ _MODES = {
 
 
 def entries(listing: bytes) -> Iterator[Entry]:
-    """Parse `<mode> <type> <object> <size>TAB<path>NUL`; bytes of a path that are not UTF-8 become escapes."""
+    """Parse `<mode> <type> <object> <size>TAB<path>NUL`, as many as there are."""
     for line in listing.split(b"\0"):
         if line:
             head, _, path = line.partition(b"\t")
             mode, _, identity, size = head.split()
-            name = path.decode(errors="backslashreplace")
-            yield Entry(
-                name, _MODES.get(mode, Mode.OTHER), int(size) if size.isdigit() else 0, identity.decode()
-            )
+            kind = _MODES.get(mode, Mode.OTHER)
+            yield Entry(printable(path), kind, int(size) if size.isdigit() else 0, identity.decode())

@@ -1,0 +1,112 @@
+"""`tenantctl validate`: check declarations in a working directory, all of them in one go.
+
+Exit codes: 0 all are valid, 3 some are not, 64 the paths make no sense.
+"""
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from reconciler.adapters import files
+from reconciler.cli import output as out
+from reconciler.cli.options import output_option
+from reconciler.core.errors import Invalid, UsageError
+from reconciler.core.finding import Finding
+from reconciler.core.tree import NOTHING, PROVIDERS, REGIONS_FILE, TENANTS, Scope, scope
+from reconciler.report.findings import FORMATS, Validation, summary, text_with_lines
+
+BETWEEN_FILES = frozenset({"namespace"})  # a change of one file can put another one in the wrong
+Selection = dict[Path, list[Scope]]
+
+
+@click.command(
+    "validate",
+    epilog="Examples:  tenantctl validate   ·   tenantctl validate tenants/acme/production.yaml -o github",
+)
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@output_option(*FORMATS)
+def command(paths: tuple[Path, ...], output: str) -> int:
+    """Check declarations, all of them, without a cluster.
+
+    PATHS are files or folders (default: tenants/). A file is checked by its own rules and by the rules
+    between files, together with everything else that is in the same repository.
+    """
+    selection = _select(paths or (Path(TENANTS),))
+    validation = _validate(selection)
+    shown = _render(validation, output)
+    if shown:
+        out.data(shown)
+    out.note(summary(validation))
+    return 0 if validation.valid else Invalid.exit_code
+
+
+def _select(paths: Iterable[Path]) -> Selection:
+    """What is to be reported, by the root of the repository that it is in."""
+    selection: Selection = {}
+    for path in paths:
+        root, inside = _locate(path)
+        chosen = scope(inside) if inside else Scope()
+        selection.setdefault(root, []).append(Scope() if chosen == NOTHING else chosen)
+    return selection
+
+
+def _locate(path: Path) -> tuple[Path, str]:
+    """The root that a path belongs to, and the path from there (empty: all of it)."""
+    whole = Path(os.path.normpath(path.absolute()))
+    if not os.path.lexists(whole):
+        raise UsageError(f"{path}: no such file or folder; run it where {TENANTS}/ is, or name a path")
+    roots = [parent for parent in whole.parents if _top(whole, parent) in (TENANTS, PROVIDERS)]
+    complete = [root for root in roots if (root / REGIONS_FILE).is_file()]
+    if roots:
+        root = complete[-1] if complete else roots[0]
+        return root, whole.relative_to(root).as_posix()
+    if (whole / TENANTS).is_dir():
+        return whole, ""
+    raise UsageError(f"{path}: not under {TENANTS}/ or {PROVIDERS}/, and no folder that has {TENANTS}/")
+
+
+def _top(path: Path, parent: Path) -> str:
+    return path.relative_to(parent).parts[0]
+
+
+def _validate(selection: Selection) -> Validation:
+    parts = [_of_root(root, scopes) for root, scopes in selection.items()]
+    findings = tuple(sorted(finding for part in parts for finding in part.findings))
+    return Validation(findings, sum(part.environments for part in parts), sum(part.tenants for part in parts))
+
+
+def _of_root(root: Path, scopes: list[Scope]) -> Validation:
+    desired = files.desired(root)
+    keys = [key for key in desired.environments if any(one.covers(key) for one in scopes)]
+    findings = tuple(_here(root, finding) for finding in desired.findings if _concerns(finding, scopes))
+    return Validation(findings, len(keys), len({key.tenant for key in keys}))
+
+
+def _concerns(finding: Finding, scopes: list[Scope]) -> bool:
+    held = scope(finding.path)
+    return finding.code in BETWEEN_FILES or any(one.meets(held) for one in scopes)
+
+
+def _here(root: Path, finding: Finding) -> Finding:
+    """The finding with a path that can be opened from here."""
+    return replace(finding, path=os.path.relpath(root / finding.path))
+
+
+def _render(validation: Validation, output: str) -> str:
+    if output == "text" and sys.stdout.isatty():
+        return text_with_lines(validation, _line)
+    return FORMATS[output](validation)
+
+
+def _line(finding: Finding) -> str | None:
+    """The line that a finding is about, as far as it can be shown."""
+    try:
+        lines = Path(finding.path).read_bytes()[: 64 * 1024].decode(errors="replace").split("\n")
+    except OSError:
+        return None
+    text = lines[finding.line - 1].rstrip("\r") if finding.line <= len(lines) else ""
+    return "".join(letter if letter.isprintable() or letter == "\t" else "�" for letter in text)[:200]
