@@ -62,6 +62,8 @@ class Entry:
 def printable(path: bytes) -> str:
     """A path as it can be shown: what is not UTF-8 or not printable becomes escapes, and matches no name."""
     text = path.decode(errors="backslashreplace")
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 

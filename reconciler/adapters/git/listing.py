@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from reconciler.core.tree import Entry, Mode
+from reconciler.core.tree import Entry, Mode, printable
 
 _MODES = {
     b"100644": Mode.FILE,
