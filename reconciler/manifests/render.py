@@ -66,7 +66,7 @@ def render(settings: Settings) -> list[Json]:
     values = _values(settings)
     names = ["namespaces", "rights", "admission", "fleet", *(f"templates/{name}" for name in TEMPLATES)]
     names += ["reconciler"] if settings.repository else []
-    return [_labelled(item) for name in names for item in _read(name, values)]
+    return [_labelled(_canonical(item)) for name in names for item in _read(name, values)]
 
 
 def team(settings: Settings, namespace: str) -> list[Json]:
@@ -112,6 +112,22 @@ def _filled(value: Any, values: Mapping[str, Any]) -> Any:
         return value
     alone = value.removeprefix("${").removesuffix("}")
     return values[alone] if value == f"${{{alone}}}" else string.Template(value).safe_substitute(values)
+
+
+def _canonical(item: Json) -> Json:
+    """A ClusterWorkflowTemplate as Argo's own client writes it; see admission.yaml on the stored templates."""
+    if item["kind"] != "ClusterWorkflowTemplate":
+        return item
+    return item | {"spec": item["spec"] | {"templates": [_repeated(template) for template in item["spec"]["templates"]]}}
+
+
+def _repeated(template: Json) -> Json:
+    full: Json = {"inputs": {}, "outputs": {}, "metadata": {}} | template
+    if "container" in full:
+        full["container"] = {"name": "", "resources": {}} | full["container"]
+    if "steps" in full:
+        full["steps"] = [[{"arguments": {}} | step for step in group] for group in full["steps"]]
+    return full
 
 
 def _labelled(item: Json) -> Json:
