@@ -23,8 +23,8 @@ RUN /opt/build/bin/pip wheel --no-build-isolation --no-deps --wheel-dir /wheel /
 
 FROM dependencies
 # pip compiles to bytecode here, since the user below can't: pods start faster for it.
-RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel \
-    /opt/tenantctl/bin/pip install --no-index --no-deps --no-cache-dir /wheel/*.whl
+COPY --from=wheel /wheel /wheel
+RUN /opt/tenantctl/bin/pip install --no-index --no-deps --no-cache-dir /wheel/*.whl
 ENV PATH=/opt/tenantctl/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp PYTHONUNBUFFERED=1
 WORKDIR /tmp
 USER 65532:65532

@@ -20,6 +20,7 @@ from .progress import Progress
 NAME = "tenantctl.local/tenantctl"
 SUITE = "bookworm"
 PACKAGES = "python3,python3-venv,ca-certificates,git"
+LEFT_OUT = ("doc", "info", "locale", "man", "i18n")
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 SOURCES = ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "LICENSE", "reconciler", "schemas")
 INDEX_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
@@ -28,7 +29,7 @@ KEEP = 3
 
 def current() -> str:
     """The image's name for the sources as they are now."""
-    return f"{NAME}:{versions.digest(_sources(), SUITE, PACKAGES)}"
+    return f"{NAME}:{versions.digest(_sources(), _base_key())}"
 
 
 def archive(image: str, progress: Progress) -> Path:
@@ -58,7 +59,7 @@ def _sources() -> list[Path]:
 
 def _base(progress: Progress, log: Path) -> str:
     """A small Debian with Python and git in buildah's storage; returns its name."""
-    key = versions.digest([], SUITE, PACKAGES)
+    key = _base_key()
     image = f"localhost/tenantctl-base:{key}"
     if quiet(_buildah("inspect", "--type", "image", image)):
         return image
@@ -67,16 +68,21 @@ def _base(progress: Progress, log: Path) -> str:
     with progress.step(f"image: base of Debian {SUITE}", hint=f"about 30 s, once; log: {log}"):
         if not tree.exists():
             unfinished = tree.with_name(f"unfinished-{tree.name}")
-            command = ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, unfinished]
-            run(command, log=log, remedy="check that apt-get reaches its packages, then try again")
+            without = [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in LEFT_OUT]
+            words = ["--variant=minbase", f"--include={PACKAGES}", *without, SUITE, str(unfinished)]
+            run(["mmdebstrap", *words], log=log, remedy="check that apt-get reaches its packages, then try again")
             unfinished.rename(tree)
         context = cache() / "images" / "base"
         context.mkdir(exist_ok=True)
         (context / "Dockerfile").write_text("FROM scratch\nADD base.tar /\n")
-        (context / "base.tar").unlink(missing_ok=True)
-        (context / "base.tar").hardlink_to(tree)
+        tree.replace(context / "base.tar")
         _run_buildah(log, "bud", "--quiet", "--tag", image, str(context))
+        (context / "base.tar").unlink()  # buildah has it now
     return image
+
+
+def _base_key() -> str:
+    return versions.digest([], SUITE, PACKAGES, *LEFT_OUT)
 
 
 def _build(image: str, base: str, log: Path) -> None:
