@@ -11,12 +11,19 @@ ENVIRONMENT = PREFIX + "environment"
 VERB = PREFIX + "verb"
 RUN = PREFIX + "run"
 KIND = PREFIX + "kind"  # record, placement, fleet, copy
+COPY = "copy"
 STOPPED = PREFIX + "stopped"  # on a copy: it was suspended for good
 
 CLAIM = PREFIX + "claim"  # annotation on a Workflow: which claim launched it
 STEP = PREFIX + "step"  # annotation on a copy
 TEMPLATE = PREFIX + "template"  # annotation on a copy: the lifecycle Job's uid is not used, its name and hash are
 STOPPED_AT = PREFIX + "stopped-at"
+VERDICT = PREFIX + "verdict"  # annotation on a copy: why it was stopped, so that an adopting bridge says the same
+HASH = PREFIX + "hash"  # annotations on a copy: what it was made from, and the placement as it was read then
+DIGEST = PREFIX + "digest"
+EPOCH = PREFIX + "epoch"
+STATE = PREFIX + "state"
+SECRET = PREFIX + "secret"  # annotation on a copy: it has a Secret of its own name, to be deleted when it finishes
 OWNER = PREFIX + "owner"
 
 LIFECYCLE = PREFIX + "lifecycle"  # label on a namespace, set by the platform: its Jobs may be run

@@ -8,6 +8,8 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reconciler.core.names import is_name
+
 ADMIN = "admin."
 OUTCOME = "outcome."
 
@@ -22,8 +24,8 @@ class Verb(StrEnum):
 
 
 def is_verb(text: str) -> bool:
-    """Whether the text is one of the four verbs or `admin.<name>`."""
-    return text in Verb.__members__.values() or (text.startswith(ADMIN) and len(text) > len(ADMIN))
+    """Whether the text is one of the four verbs or `admin.<name>`; its name is a DNS label, so that every key fits."""
+    return text in Verb.__members__.values() or (text.startswith(ADMIN) and is_name(text.removeprefix(ADMIN)))
 
 
 class Kind(StrEnum):

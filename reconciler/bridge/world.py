@@ -1,0 +1,52 @@
+"""What a bridge is told about its place: environment variables that the ClusterWorkflowTemplates set."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.core import labels
+from reconciler.core.errors import UsageError
+from reconciler.core.names import Key
+
+AUTO = "auto"
+OUTPUT = "/tmp/outputs"  # noqa: S108 - an emptyDir of the step's own pod
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Which environment and run this is, where its placement is, and what the run was asked to do.
+
+    `namespace` is the workflow namespace. `asked` holds the parameters `jobs`, `resources` and `applications` as text.
+    """
+
+    key: Key
+    run: str
+    namespace: str
+    asked: Mapping[str, str]
+    output: str = OUTPUT
+    annotations: tuple[str, ...] = (labels.VERBS_ANNOTATION,)
+
+
+def read_world(environ: Mapping[str, str]) -> World:
+    """Read the variables. Raises UsageError naming the one that is missing or makes no sense."""
+    try:
+        key = Key.parse(f"{_required(environ, 'TENANT')}/{_required(environ, 'ENVIRONMENT')}")
+    except ValueError as error:
+        raise UsageError(f"TENANTCTL_TENANT, TENANTCTL_ENVIRONMENT: {error}") from error
+    extra = [entry.strip() for entry in environ.get("TENANTCTL_ANNOTATIONS", "").split(",")]
+    return World(
+        key=key,
+        run=_required(environ, "RUN"),
+        namespace=_required(environ, "NAMESPACE"),
+        asked={
+            name: environ.get(f"TENANTCTL_{name.upper()}") or AUTO for name in ("jobs", "resources", "applications")
+        },
+        output=environ.get("TENANTCTL_OUTPUT") or OUTPUT,
+        annotations=(labels.VERBS_ANNOTATION, *filter(None, extra)),
+    )
+
+
+def _required(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(f"TENANTCTL_{name}")
+    if not value:
+        raise UsageError(f"TENANTCTL_{name} is not set; the workflow template sets it")
+    return value

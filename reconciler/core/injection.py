@@ -1,0 +1,130 @@
+"""What a copy's containers are given: environment variables, and files under `/tenant`.
+
+Service teams read both (docs/lifecycle-jobs.md), so names here are a contract. Neither ever holds a secret.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core import labels
+from reconciler.core.outcome import Result
+from reconciler.core.placement import Placement
+from reconciler.core.step import Kind, Step, Verb
+
+Json = dict[str, Any]
+
+VOLUME = "tenantctl"
+MOUNT = "/tenant"
+PARAMETER = "TENANT_PARAM_"
+ENVIRONMENT_FILE = "environment.yaml"
+GROUPS = ("initContainers", "containers")
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """What is injected, and `source`: the name of the ConfigMap that holds the files."""
+
+    placement: Placement
+    run: str
+    step: Step
+    source: str
+
+
+def variables(given: Injection) -> dict[str, str]:
+    """The environment variables; a value is written as in JSON, a string without its quotes."""
+    placement = given.placement
+    return {
+        "TENANT": placement.key.tenant,
+        "TENANT_ENVIRONMENT": placement.key.environment,
+        "TENANT_REGION": str(placement.spec.get("region", "")),
+        "TENANT_TIER": str(placement.spec.get("tier", "")),
+        "TENANT_VERB": given.step.verb,
+        "TENANT_EPOCH": str(placement.epoch),
+        "TENANT_REVISION": placement.revision,
+        "TENANT_RUN": given.run,
+    } | {PARAMETER + name.upper().replace("-", "_"): _text(value) for name, value in _parameters(placement).items()}
+
+
+def files(placement: Placement) -> dict[str, str]:
+    """The files under `/tenant` by path: the effective declaration, each parameter, and the outputs of resources."""
+    import yaml
+
+    declaration = yaml.safe_dump(dict(placement.declaration), sort_keys=False, allow_unicode=True)
+    parameters = {f"parameters/{name}": _text(value) for name, value in _parameters(placement).items()}
+    return {ENVIRONMENT_FILE: declaration} | parameters | _resources(placement)
+
+
+def _resources(placement: Placement) -> dict[str, str]:
+    done = sorted(
+        (step, outcome)
+        for step, outcome in placement.outcomes.items()
+        if step.kind is Kind.RESOURCE and step.verb == Verb.UPSERT and outcome.result is Result.SUCCEEDED
+    )
+    return {f"resources/{step.name}.json": json.dumps(dict(outcome.outputs)) for step, outcome in done}
+
+
+def _parameters(placement: Placement) -> Mapping[str, Any]:
+    parameters: Mapping[str, Any] = placement.spec.get("parameters") or {}
+    return parameters
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _file_key(path: str) -> str:
+    """A ConfigMap's key for a path: keys hold no `/`, so the volume's items give the files their paths back."""
+    return path.replace("/", ".")
+
+
+def files_of(given: Injection, namespace: str, uid: str) -> Json:
+    """The ConfigMap with the files, owned by the copy with that uid, so that both are deleted together."""
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": given.source, "uid": uid}
+    key = given.placement.key
+    marks = {labels.TENANT: key.tenant, labels.ENVIRONMENT: key.environment, labels.RUN: given.run}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": given.source,
+            "namespace": namespace,
+            "labels": labels.managed("files") | marks,
+            "ownerReferences": [owner],
+        },
+        "immutable": True,
+        "data": {_file_key(path): text for path, text in files(given.placement).items()},
+    }
+
+
+def inject(pod: Json, given: Injection) -> Json:
+    """The pod spec with variables and files in every container, init containers too."""
+    added = variables(given)
+    groups = {name: [_container(item, added) for item in pod[name]] for name in GROUPS if pod.get(name)}
+    kept = [volume for volume in pod.get("volumes") or [] if volume["name"] != VOLUME]
+    return pod | groups | {"volumes": [*kept, _volume(given)]}
+
+
+def _volume(given: Injection) -> Json:
+    items = [{"key": _file_key(path), "path": path} for path in files(given.placement)]
+    return {"name": VOLUME, "configMap": {"name": given.source, "items": items}}
+
+
+def _container(container: Json, added: Mapping[str, str]) -> Json:
+    """Ours come first, so that the team's own variables may refer to them as `$(TENANT)`; the same name: ours wins."""
+    own = [entry for entry in container.get("env") or [] if entry["name"] not in added]
+    mounts = [m for m in container.get("volumeMounts") or [] if m["name"] != VOLUME and not _ours(m)]
+    return container | {
+        "env": [{"name": name, "value": _literal(value)} for name, value in added.items()] + own,
+        "volumeMounts": [*mounts, {"name": VOLUME, "mountPath": MOUNT, "readOnly": True}],
+    }
+
+
+def _ours(mount: Json) -> bool:
+    return str(mount["mountPath"]).rstrip("/") == MOUNT
+
+
+def _literal(value: str) -> str:
+    """The value with `$` doubled: the kubelet expands `$(NAME)`, and a tenant's parameter is no program."""
+    return value.replace("$", "$$")
