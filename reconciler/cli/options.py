@@ -25,5 +25,49 @@ def cluster_options(function: F) -> F:
 def output_option(*formats: str) -> Callable[[F], F]:
     """-o/--output with the given formats; the first is the default. Passed as `output`."""
     return click.option(
-        "-o", "--output", type=click.Choice(formats), default=formats[0], show_default=True, help="The form of the output."
+        "-o",
+        "--output",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="The form of the output.",
     )
+
+
+def repository_options(function: F) -> F:
+    """--repository and --ref: what is declared. Passed as `repository` and `ref`."""
+    function = click.option(
+        "--ref",
+        default="HEAD",
+        show_default=True,
+        metavar="REF",
+        envvar="TENANTCTL_REF",
+        help="The branch, tag or commit.",
+    )(function)
+    return click.option(
+        "--repository",
+        default=".",
+        show_default=True,
+        metavar="PATH|URL",
+        envvar="TENANTCTL_REPOSITORY",
+        show_envvar=True,
+        help="The repository with the declarations.",
+    )(function)
+
+
+class KeyParameter(click.ParamType[Any]):
+    """TENANT/ENVIRONMENT on a command line, as a Key."""
+
+    name = "TENANT/ENVIRONMENT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read the key, or fail with what to write instead."""
+        from reconciler.core.names import Key
+
+        try:
+            return value if isinstance(value, Key) else Key.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+KEY = KeyParameter()

@@ -16,7 +16,14 @@ from reconciler.core.step import Kind, Step, suffix
 Json = dict[str, Any]
 
 ENVIRONMENT_CUT = 14
-WORDS = {"upsert": "up", "migrate-out": "out", "migrate-in": "in", "decommission": "dec", "admin": "adm", "action": "act"}
+WORDS = {
+    "upsert": "up",
+    "migrate-out": "out",
+    "migrate-in": "in",
+    "decommission": "dec",
+    "admin": "adm",
+    "action": "act",
+}
 ARGUMENTS = {Kind.JOB: "jobs", Kind.RESOURCE: "resources", Kind.APPLICATION: "applications"}
 
 

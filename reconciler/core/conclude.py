@@ -36,11 +36,17 @@ def is_over(run: Run | None, copies: Iterable[Copy]) -> bool:
     return (run is None or run.completed) and all(copy.finished for copy in copies)
 
 
-def conclude(record: Record, claim: Claim, placement: Placement | None, run: Run | None, now: float, backoff: Backoff) -> Record:
+def conclude(
+    record: Record, claim: Claim, placement: Placement | None, run: Run | None, now: float, backoff: Backoff
+) -> Record:
     """The record after the run of its claim is over, the claim cleared and a line of history written."""
     outcomes = _outcomes(claim, placement)
     missing = [step for step in claim.steps if not _succeeded(outcomes, step, claim)]
-    attempts = _attempts(claim, run, [outcomes[step] for step in missing if step in outcomes], now, backoff) if missing else Attempts()
+    attempts = (
+        _attempts(claim, run, [outcomes[step] for step in missing if step in outcomes], now, backoff)
+        if missing
+        else Attempts()
+    )
     message = attempts.message or f"{len(claim.steps)} of {len(claim.steps)} steps done"
     event = "Succeeded" if not missing else attempts.stalled or "Failed"
     entry = Entry(

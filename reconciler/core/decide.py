@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.action import Action, ActionKind, Hold, HoldReason, Reason
 from reconciler.core.declaration import Declaration
+from reconciler.core.declaration import wanted as wanted_part
 from reconciler.core.desired import Desired
 from reconciler.core.difference import differences, text
 from reconciler.core.names import Key
@@ -55,9 +56,14 @@ def _seen(key: Key, declaration: Declaration | None, observed: Observed) -> Acti
     record = observed.record
     if declaration is None or declaration.state == "Decommissioned":
         return _decommission(key, declaration, record) if record else None
-    if record and record.region and record.region != declaration.region:
+    if record and record.region != declaration.region and _placed(record, observed.placement):
         return _migrate(declaration, record)
     return _upsert(declaration, observed)
+
+
+def _placed(record: Record, placement: Placement | None) -> bool:
+    """Whether anything may exist in the recorded region; before that, another region is only another plan."""
+    return bool(record.applied_digest or record.claim or placement)
 
 
 def _decommission(key: Key, declaration: Declaration | None, record: Record) -> Action:
@@ -231,15 +237,9 @@ def _field_reasons(declaration: Declaration, observed: Observed) -> list[Reason]
         return []
     if placement is None:
         return [Reason("new", "", "new environment")]
-    before, after = _wanted(placement.declaration), declaration.wanted
+    before, after = wanted_part(placement.spec), declaration.wanted
     found = [Reason("field", path, text(old, new)) for path, old, new in differences(before, after)]
     return found or [Reason("unapplied", "", "not applied yet")]
-
-
-def _wanted(effective: Mapping[str, object]) -> Mapping[str, object]:
-    from reconciler.core.declaration import wanted_of
-
-    return wanted_of(effective)
 
 
 def _job_reasons(
@@ -258,7 +258,7 @@ def _job_reason(outcome: Outcome | None, job_hash: str, digest: str) -> str:
     if outcome.hash != job_hash:
         return "the Job changed"
     if outcome.digest == digest:
-        return f"{outcome.result.value.lower()} in run {outcome.run}" + (f": {outcome.message}" if outcome.failed else "")
+        return f"{outcome.result.value.lower()} in run {outcome.run}" + (
+            f": {outcome.message}" if outcome.failed else ""
+        )
     return ""
-
-

@@ -71,7 +71,9 @@ class Outcome:
             "message": self.message, "retryAfter": self.retry_after, "owner": self.owner,
             "outputs": dict(self.outputs), "entry": self.entry, "at": self.at,
         }  # fmt: skip
-        return json.dumps({k: v for k, v in data.items() if v not in ("", None, {}, 0) or k == "epoch"}, separators=(",", ":"))
+        return json.dumps(
+            {k: v for k, v in data.items() if v not in ("", None, {}, 0) or k == "epoch"}, separators=(",", ":")
+        )
 
     @classmethod
     def load(cls, text: str) -> "Outcome":

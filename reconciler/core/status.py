@@ -10,7 +10,9 @@ from reconciler.core.record import Record
 from reconciler.core.times import rfc3339
 
 
-def with_status(record: Record, declaration: Declaration | None, revision: str, decision: Decision, now: float) -> Record:
+def with_status(
+    record: Record, declaration: Declaration | None, revision: str, decision: Decision, now: float
+) -> Record:
     """The record with policy, revisions and conditions as they are after a pass; equal to it when nothing changed."""
     after = replace(record, handled=record.reconcile)
     if declaration is not None:

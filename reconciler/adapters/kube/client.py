@@ -12,9 +12,10 @@ from urllib.parse import urlencode
 
 from reconciler.adapters.kube.errors import failure, unavailable
 from reconciler.adapters.kube.resources import Resource
-from reconciler.core.errors import NotFound, TenantctlError
+from reconciler.core.errors import NotFound, TenantctlError, Unavailable
 
 Json = dict[str, Any]
+JsonList = list[Json]
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 20
@@ -78,13 +79,15 @@ class Kube:
         path = resource.path(namespace, body["metadata"]["name"])
         return self.request("PUT", path, {"fieldManager": FIELD_MANAGER}, body)
 
-    def patch(self, resource: Resource, namespace: str | None, name: str, patch: "list[Json]") -> Json:
+    def patch(self, resource: Resource, namespace: str | None, name: str, patch: JsonList) -> Json:
         """Apply a JSON Patch. Raises Unprocessable when one of its tests fails."""
         return self.request("PATCH", resource.path(namespace, name), {"fieldManager": FIELD_MANAGER}, patch, JSON_PATCH)
 
     def merge(self, resource: Resource, namespace: str | None, name: str, patch: Json) -> Json:
         """Apply a JSON merge patch."""
-        return self.request("PATCH", resource.path(namespace, name), {"fieldManager": FIELD_MANAGER}, patch, MERGE_PATCH)
+        return self.request(
+            "PATCH", resource.path(namespace, name), {"fieldManager": FIELD_MANAGER}, patch, MERGE_PATCH
+        )
 
     def apply(self, path: str, body: Json, *, dry_run: bool = False) -> Json:
         """Apply an object server-side; fields that others own are taken over, as its manifest is the authority."""
@@ -117,9 +120,7 @@ class Kube:
             yield response
 
     @contextlib.contextmanager
-    def _open(
-        self, method: str, path: str, query: Json, body: Any, content: str, read_seconds: float
-    ) -> Iterator[Any]:
+    def _open(self, method: str, path: str, query: Json, body: Any, content: str, read_seconds: float) -> Iterator[Any]:
         import urllib3
 
         url = f"{self._configuration.host}{path}?{urlencode(query)}" if query else f"{self._configuration.host}{path}"
@@ -152,3 +153,19 @@ class Kube:
             if setting["in"] == "header" and setting["value"]:
                 headers[setting["key"]] = setting["value"]
         return headers
+
+
+class NoCluster(Kube):
+    """A cluster that cannot even be addressed: every call says why, so that its region counts as silent, not as empty."""
+
+    def __init__(self, why: str) -> None:
+        self.context = None
+        self._why = why
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    @contextlib.contextmanager
+    def _open(self, *_: Any, **__: Any) -> Iterator[Any]:
+        raise Unavailable(self._why)
+        yield

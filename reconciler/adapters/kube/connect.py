@@ -19,9 +19,9 @@ def connect(context: str | None = None, kubeconfig: str | None = None) -> Kube:
     configuration.connection_pool_maxsize = 32
     try:
         if in_cluster() and kubeconfig is None and context is None:
-            load_incluster_config(client_configuration=configuration)
+            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         else:
-            load_kube_config(kubeconfig, context, client_configuration=configuration, persist_config=False)
+            load_kube_config(kubeconfig, context, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
     except ConfigException as error:
         raise UsageError(f"no cluster: {error}; name one with --context and --kubeconfig") from error
     return Kube(ApiClient(configuration), context or current_context(kubeconfig))
@@ -37,7 +37,7 @@ def current_context(kubeconfig: str | None) -> str | None:
     from kubernetes.config import ConfigException, list_kube_config_contexts
 
     try:
-        _, current = list_kube_config_contexts(kubeconfig)
+        _, current = list_kube_config_contexts(kubeconfig)  # type: ignore[no-untyped-call]
     except ConfigException:
         return None
     return str(current["name"])

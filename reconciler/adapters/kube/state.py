@@ -7,7 +7,6 @@ from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS, WORKFLOWS
 from reconciler.core import labels, placement, record
 from reconciler.core.job_copy import Copy, read_copy, stop_patch
 from reconciler.core.names import Key
-from reconciler.core.observed import Run, read_run
 
 Json = dict[str, Any]
 
@@ -27,10 +26,9 @@ class Records:
         """Replace a record. Raises Conflict when somebody wrote in between."""
         return self._kube.replace(CONFIG_MAPS, self.namespace, record.config_map_of(changed, self.namespace))
 
-    def get(self, key: Key) -> record.Record | None:
-        """Read a record now. Raises ValueError when it is damaged."""
-        raw = self._kube.find(CONFIG_MAPS, self.namespace, key.dotted)
-        return record.read_record(raw) if raw else None
+    def find(self, key: Key) -> Json | None:
+        """Read a record now; None where the server says that there is none."""
+        return self._kube.find(CONFIG_MAPS, self.namespace, key.dotted)
 
     def patch(self, key: Key, values: dict[str, str]) -> Json:
         """Set single keys of a record, as levers do."""
@@ -52,19 +50,17 @@ class RegionState:
         """Apply a JSON Patch with tests. Raises Unprocessable when one of them fails."""
         return self._kube.patch(CONFIG_MAPS, self.namespace, key.dotted, patch)
 
-    def get_placement(self, key: Key) -> placement.Placement | None:
-        """Read a placement now. Raises ValueError when it is damaged."""
-        raw = self._kube.find(CONFIG_MAPS, self.namespace, key.dotted)
-        return placement.read_placement(raw) if raw else None
+    def find_placement(self, key: Key) -> Json | None:
+        """Read a placement now; None where the server says that there is none."""
+        return self._kube.find(CONFIG_MAPS, self.namespace, key.dotted)
 
     def launch(self, workflow: Json) -> Json:
         """Create a Workflow. Raises AlreadyExists."""
         return self._kube.create(WORKFLOWS, self.namespace, workflow)
 
-    def get_run(self, name: str) -> Run | None:
-        """Read a run now; None where the server says that there is none."""
-        raw = self._kube.find(WORKFLOWS, self.namespace, name)
-        return read_run(raw) if raw else None
+    def find_run(self, name: str) -> Json | None:
+        """Read a run's Workflow now; None where the server says that there is none."""
+        return self._kube.find(WORKFLOWS, self.namespace, name)
 
     def copies_of(self, run: str) -> list[Copy]:
         """The copies of a run, as they are now, in all namespaces."""

@@ -1,0 +1,83 @@
+"""`tenantctl describe`: everything known about one environment."""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.options import KEY, cluster_options
+from reconciler.cli.output import data, table
+
+if TYPE_CHECKING:
+    from reconciler.core.names import Key
+    from reconciler.core.placement import Placement
+    from reconciler.core.record import Record
+
+
+@click.group()
+def command() -> None:
+    """Show everything known about one environment."""
+
+
+@command.command(name="environment")
+@click.argument("key", type=KEY)
+@click.option("--namespace", help="The workflow namespace.", default="tenantctl-workflows", show_default=True)
+@cluster_options
+def environment(key: "Key", namespace: str, context: str | None, kubeconfig: str | None) -> int:
+    """Show its policy, where it is, what its steps came to, its conditions and its history."""
+    from reconciler.adapters.kube import connect
+    from reconciler.adapters.kube.resources import CONFIG_MAPS
+    from reconciler.cli.records import record_of
+    from reconciler.core.placement import read_placement
+
+    kube = connect(context, kubeconfig)
+    record = record_of(kube, key)
+    raw = kube.find(CONFIG_MAPS, namespace, key.dotted)
+    data("\n".join([*_record_lines(record), *_step_lines(read_placement(raw) if raw else None), *_history_lines(record)]))
+    return 0
+
+
+def _record_lines(record: "Record") -> Iterator[str]:
+    policy = record.policy
+    yield f"Environment:  {record.key}"
+    if policy.display_name:
+        yield f"Name:         {policy.display_name}"
+    yield f"Region:       {record.region} (epoch {record.epoch})"
+    yield f"Owners:       {', '.join(policy.owners) or '-'}"
+    yield f"Ring:         {policy.ring}"
+    yield f"Protected:    {'yes' if policy.deletion_protection else 'no'}"
+    yield f"Expires:      {policy.expires_at or 'never'}"
+    yield f"Applied:      {record.applied_revision or '-'}"
+    yield f"Attempted:    {record.attempted_revision or '-'}"
+    if record.claim:
+        yield f"In progress:  run {record.claim.run}, attempt {record.claim.attempt}, since {record.claim.at}"
+    yield "Conditions:"
+    for condition in record.conditions:
+        why = f"  {condition.reason}: {condition.message}" if condition.reason else ""
+        yield f"  {condition.type:<12}{condition.status!s:<7}since {condition.since}{why}"
+
+
+def _step_lines(placement: "Placement | None") -> Iterator[str]:
+    if placement is None:
+        yield "Steps:        nothing is placed yet"
+        return
+    yield f"Steps (placement {placement.state.value} at {placement.revision[:7]}):"
+    for step, outcome in sorted(placement.outcomes.items()):
+        stale = "" if outcome.digest == placement.digest else " (of an earlier declaration)"
+        yield f"  {step}  {outcome.result.value}{stale}  run {outcome.run}"
+        if outcome.message:
+            yield f"      {outcome.message}"
+        if outcome.failed and outcome.owner:
+            yield f"      owner: {outcome.owner}"
+
+
+def _history_lines(record: "Record") -> Iterator[str]:
+    from reconciler.cli.history import history_rows
+
+    yield "History:"
+    if not record.history:
+        yield "  nothing yet"
+        return
+    header, rows = history_rows(record, time.time())
+    yield from (f"  {line}" for line in table(header, rows).splitlines())

@@ -1,0 +1,152 @@
+"""`tenantctl get`: lists of environments and runs."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.options import KEY, cluster_options, output_option
+from reconciler.cli.output import as_json, as_yaml, data, note, table
+
+if TYPE_CHECKING:
+    from reconciler.core.names import Key
+    from reconciler.core.observed import Run
+    from reconciler.core.record import Record
+
+FORMATS = ("text", "wide", "json", "yaml", "name")
+
+
+@click.group()
+def command() -> None:
+    """List environments or runs."""
+
+
+@command.command(name="environments")
+@click.argument("keys", type=KEY, nargs=-1)
+@click.option("--tenant", help="Only this tenant's.")
+@click.option("--region", help="Only those in this region.")
+@click.option("--not-ready", is_flag=True, help="Only those that are not Ready.")
+@cluster_options
+@output_option(*FORMATS)
+def environments(
+    keys: "tuple[Key, ...]",
+    tenant: str | None,
+    region: str | None,
+    not_ready: bool,
+    context: str | None,
+    kubeconfig: str | None,
+    output: str,
+) -> int:
+    """List recorded environments, all of them or those that are named."""
+    from reconciler.adapters.kube import connect
+    from reconciler.cli.records import all_records, record_of
+
+    kube = connect(context, kubeconfig)
+    found = [record_of(kube, key) for key in keys] if keys else list(all_records(kube))
+    shown = [
+        record
+        for record in found
+        if tenant in (None, record.key.tenant)
+        and region in (None, record.region)
+        and not (not_ready and _ready(record).startswith("True"))
+    ]
+    _print_environments(shown, output)
+    return 0
+
+
+def _print_environments(records: "list[Record]", output: str) -> None:
+    from reconciler.cli.records import record_json
+
+    if output in ("json", "yaml"):
+        items = [record_json(record) for record in records]
+        data(as_json(items) if output == "json" else as_yaml(items))
+    elif output == "name":
+        data("\n".join(str(record.key) for record in records))
+    elif not records:
+        note("no environments are recorded")
+    else:
+        data(table(*_environment_table(records, wide=output == "wide")))
+
+
+def _environment_table(records: "list[Record]", *, wide: bool) -> tuple[list[str], list[list[str]]]:
+    header = ["TENANT", "ENVIRONMENT", "REGION", "READY", "REASON", "REVISION", "CHANGED"]
+    rows = [_environment_row(record) for record in records]
+    if wide:
+        header += ["EPOCH", "RING", "RUN", "MESSAGE"]
+        rows = [row + _wide_cells(record) for row, record in zip(rows, records, strict=True)]
+    return header, rows
+
+
+def _environment_row(record: "Record") -> list[str]:
+    from reconciler.core.condition import READY
+    from reconciler.core.record import condition
+    from reconciler.core.times import age
+
+    ready = condition(record, READY)
+    since = age(ready.since, time.time()) if ready else "-"
+    revision = record.applied_revision[:7] or "-"
+    reason = ready.reason if ready else "-"
+    return [record.key.tenant, record.key.environment, record.region, _ready(record), reason, revision, since]
+
+
+def _ready(record: "Record") -> str:
+    from reconciler.core.condition import READY
+    from reconciler.core.record import condition
+
+    ready = condition(record, READY)
+    return "Unknown" if ready is None else str(ready.status)
+
+
+def _wide_cells(record: "Record") -> list[str]:
+    from reconciler.core.condition import READY
+    from reconciler.core.record import condition
+
+    ready = condition(record, READY)
+    run = record.claim.run if record.claim else next((e.run for e in reversed(record.history) if e.run), "-")
+    return [str(record.epoch), str(record.policy.ring), run, ready.message if ready else ""]
+
+
+@command.command(name="runs")
+@click.argument("key", type=KEY, required=False)
+@click.option("--namespace", help="The workflow namespace.", default="tenantctl-workflows", show_default=True)
+@cluster_options
+@output_option(*FORMATS)
+def runs(key: "Key | None", namespace: str, context: str | None, kubeconfig: str | None, output: str) -> int:
+    """List the runs that a region's Argo still has, newest first."""
+    from reconciler.adapters.kube import connect
+    from reconciler.adapters.kube.resources import WORKFLOWS
+    from reconciler.core.observed import read_run
+
+    kube = connect(context, kubeconfig)
+    found = [read_run(raw) for raw in kube.list(WORKFLOWS, namespace)]
+    shown = sorted((run for run in found if key in (None, run.key)), key=lambda run: run.started, reverse=True)
+    _print_runs(shown, output)
+    return 0
+
+
+def _print_runs(runs: "list[Run]", output: str) -> None:
+    if output in ("json", "yaml"):
+        items = [_run_json(run) for run in runs]
+        data(as_json(items) if output == "json" else as_yaml(items))
+    elif output == "name":
+        data("\n".join(run.name for run in runs))
+    elif not runs:
+        note("no runs")
+    else:
+        data(table(*_run_table(runs, wide=output == "wide")))
+
+
+def _run_table(runs: "list[Run]", *, wide: bool) -> tuple[list[str], list[list[str]]]:
+    from reconciler.core.times import age
+
+    header = ["RUN", "ENVIRONMENT", "VERB", "PHASE", "PROGRESS", "AGE"] + (["BY", "MESSAGE"] if wide else [])
+    rows = []
+    for run in runs:
+        phase = f"{run.phase or 'Pending'}{' (stopped)' if run.shutdown else ''}"
+        row = [run.name, str(run.key or "-"), run.verb or "-", phase, run.progress or "-", age(run.started, time.time())]
+        rows.append(row + ([("claim" if run.mark else "hand"), run.message] if wide else []))
+    return header, rows
+
+
+def _run_json(run: "Run") -> dict[str, Any]:
+    return {name: getattr(run, name) for name in run.__slots__} | {"key": str(run.key) if run.key else None}

@@ -1,0 +1,23 @@
+"""Structured logs: JSON lines in a pod, readable lines on a terminal; always to stderr, never secrets."""
+
+import sys
+
+
+def configure_logging(form: str) -> None:
+    """Set structlog up. `auto` is text on a terminal and JSON elsewhere; `quiet` is for commands that print their own."""
+    import structlog
+
+    level = "critical" if form == "quiet" else "info"
+    text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    renderer = structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *([] if text else [structlog.processors.format_exc_info]),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

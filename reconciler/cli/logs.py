@@ -1,0 +1,109 @@
+"""`tenantctl logs`: what the steps of an environment's run said."""
+
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.options import KEY, cluster_options
+from reconciler.cli.output import data, note
+
+if TYPE_CHECKING:
+    from reconciler.adapters.kube import Kube
+    from reconciler.core.names import Key
+
+Json = dict[str, Any]
+WORKFLOW = "workflows.argoproj.io/workflow"
+NODE_NAME = "workflows.argoproj.io/node-name"
+SILENCE_SECONDS = 3600
+
+
+@click.command()
+@click.argument("key", type=KEY)
+@click.option("--run", "run_name", help="This run instead of the last one.")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run is over.")
+@click.option("--namespace", help="The workflow namespace.", default="tenantctl-workflows", show_default=True)
+@cluster_options
+def command(
+    key: "Key", run_name: str | None, follow: bool, namespace: str, context: str | None, kubeconfig: str | None
+) -> int:
+    """Print the logs of an environment's last run: of each step, what its Job said.
+
+    Argo keeps the pods of a failed run for a week and those of a succeeded one for a while; its pages show the same.
+    """
+    from reconciler.adapters.kube import connect
+    from reconciler.cli.records import last_run, record_of
+
+    kube = connect(context, kubeconfig)
+    run = run_name or last_run(record_of(kube, key))
+    shown = _follow(kube, namespace, run) if follow else _print_all(kube, namespace, run)
+    if not shown:
+        note(f"run {run} has no pods (any more); its outcome is in 'tenantctl describe environment {key}'")
+    return 0
+
+
+def _print_all(kube: "Kube", namespace: str, run: str) -> int:
+    pods = _pods(kube, namespace, run)
+    for pod in pods:
+        _print(kube, pod, follow=False)
+    return len(pods)
+
+
+def _follow(kube: "Kube", namespace: str, run: str) -> int:
+    """Follow every pod of the run in a thread of its own, also those that come later, until the run is over."""
+    followed: dict[str, threading.Thread] = {}
+    over = False
+    while not over:
+        over = _is_over(kube, namespace, run)
+        for pod in _pods(kube, namespace, run):
+            name = pod["metadata"]["name"]
+            if name not in followed and pod["status"].get("phase") != "Pending":
+                followed[name] = threading.Thread(target=_print, args=(kube, pod), kwargs={"follow": True}, daemon=True)
+                followed[name].start()
+        threading.Event().wait(0 if over else 0.5)
+    for thread in followed.values():
+        thread.join()
+    return len(followed)
+
+
+def _is_over(kube: "Kube", namespace: str, run: str) -> bool:
+    from reconciler.adapters.kube.resources import WORKFLOWS
+    from reconciler.core.observed import read_run
+
+    raw = kube.find(WORKFLOWS, namespace, run)
+    return raw is None or read_run(raw).completed
+
+
+def _pods(kube: "Kube", namespace: str, run: str) -> list[Json]:
+    from reconciler.adapters.kube.resources import PODS
+
+    found = kube.list(PODS, namespace, labelSelector=f"{WORKFLOW}={run}")
+    return sorted(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+
+
+def _print(kube: "Kube", pod: Json, *, follow: bool) -> None:
+    from reconciler.core.errors import TenantctlError
+
+    prefix = f"[{_step(pod)}] "
+    try:
+        for line in _lines(kube, pod, follow=follow):
+            data(prefix + line.decode(errors="replace"))
+    except TenantctlError as error:
+        note(f"{prefix}no log: {error}")
+
+
+def _lines(kube: "Kube", pod: Json, *, follow: bool) -> Iterator[bytes]:
+    from reconciler.adapters.kube.reflector import lines
+    from reconciler.adapters.kube.resources import PODS
+
+    path = PODS.path(pod["metadata"]["namespace"], pod["metadata"]["name"], "log")
+    with kube.stream(path, {"container": "main", "follow": str(follow).lower()}, SILENCE_SECONDS) as response:
+        yield from lines(response)
+
+
+def _step(pod: Json) -> str:
+    """What Argo calls the node, without the run's name: `[2].lifecycle(0:upsert/billing/billing-lifecycle)`."""
+    node = str((pod["metadata"].get("annotations") or {}).get(NODE_NAME, pod["metadata"]["name"]))
+    inner = node.partition("(")[2].removesuffix(")").partition(":")[2]
+    return inner or node.rpartition(".")[2]

@@ -1,0 +1,76 @@
+"""Reading records for the commands that show or change one environment."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from reconciler.adapters.kube import Kube
+from reconciler.adapters.kube.resources import CONFIG_MAPS
+from reconciler.core import labels
+from reconciler.core.errors import NotFound, TenantctlError
+from reconciler.core.names import Key
+from reconciler.core.record import Record, read_record
+
+Json = dict[str, Any]
+
+
+def all_records(kube: Kube) -> Iterator[Record]:
+    """Every readable record, sorted by key. Raises TenantctlError, naming the damaged one, after the others."""
+    damaged = []
+    found = []
+    for raw in kube.list(CONFIG_MAPS, labels.CONTROL_NAMESPACE, labelSelector=f"{labels.KIND}=record"):
+        try:
+            found.append(read_record(raw))
+        except ValueError as error:
+            damaged.append(str(error))
+    yield from sorted(found, key=lambda record: record.key)
+    if damaged:
+        raise TenantctlError("; ".join(damaged))
+
+
+def record_of(kube: Kube, key: Key) -> Record:
+    """The record of one environment. Raises NotFound with what to do."""
+    raw = kube.find(CONFIG_MAPS, labels.CONTROL_NAMESPACE, key.dotted)
+    if raw is None:
+        raise NotFound(f"no environment {key} is known here; 'tenantctl get environments' lists those that are")
+    try:
+        return read_record(raw)
+    except ValueError as error:
+        raise TenantctlError(str(error)) from error
+
+
+def last_run(record: Record) -> str:
+    """The run in progress, else the last one that is over. Raises NotFound when there was none."""
+    if record.claim:
+        return record.claim.run
+    for entry in reversed(record.history):
+        if entry.run:
+            return entry.run
+    raise NotFound(f"{record.key} has had no run yet")
+
+
+def record_json(record: Record) -> Json:
+    """A record as `-o json` shows it."""
+    key = record.key
+    return {
+        "tenant": key.tenant,
+        "environment": key.environment,
+        "region": record.region,
+        "epoch": record.epoch,
+        "attemptedRevision": record.attempted_revision,
+        "appliedRevision": record.applied_revision,
+        "appliedDigest": record.applied_digest,
+        "policy": record.policy.to_json(),
+        "claim": _claim_json(record),
+        "attempts": {name: getattr(record.attempts, name) for name in ("count", "next_at", "stalled", "message")},
+        "conditions": [_fields(item) for item in record.conditions],
+        "history": [_fields(item) for item in record.history],
+    }
+
+
+def _claim_json(record: Record) -> Json | None:
+    claim = record.claim
+    return None if claim is None else _fields(claim) | {"steps": [str(step) for step in claim.steps]}
+
+
+def _fields(item: Any) -> Json:
+    return {name: getattr(item, name) for name in item.__slots__}

@@ -1,0 +1,43 @@
+"""`tenantctl retry`: try the steps again that are not done."""
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.options import KEY, cluster_options
+from reconciler.cli.output import note
+
+if TYPE_CHECKING:
+    from reconciler.core.names import Key
+
+
+@click.command()
+@click.argument("key", type=KEY)
+@click.option("--reason", default="", help="Why, for those who read it later.")
+@cluster_options
+def command(key: "Key", reason: str, context: str | None, kubeconfig: str | None) -> int:
+    """Try the steps again that are not done, counting attempts from one.
+
+    For an environment that is Stalled: a stopped or deleted run, attempts used up, a failure that asked for a person.
+    """
+    from reconciler.adapters.kube import connect
+    from reconciler.adapters.kube.state import Records
+    from reconciler.cli.asker import who
+    from reconciler.cli.records import record_of
+    from reconciler.core import labels
+    from reconciler.core.condition import READY
+    from reconciler.core.record import condition
+    from reconciler.core.times import rfc3339
+
+    kube = connect(context, kubeconfig)
+    record = record_of(kube, key)
+    ready = condition(record, READY)
+    if ready is not None and ready.status:
+        note(f"{key} is Ready: there is nothing to try again")
+        return 0
+    mark = f"{time.time_ns()} {rfc3339(time.time())} {who(kube)} {reason}".strip()
+    Records(kube, labels.CONTROL_NAMESPACE).patch(key, {"retry": mark})
+    after = f" once run {record.claim.run} is over" if record.claim else ""
+    note(f"{key}: the steps that are not done are tried again{after}")
+    return 0

@@ -1,0 +1,98 @@
+"""`tenantctl run`: the controller."""
+
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.options import cluster_options, repository_options
+from reconciler.cli.output import note
+
+if TYPE_CHECKING:
+    from reconciler.cli.engine import Engine
+
+
+@click.command()
+@repository_options
+@cluster_options
+@click.option("--once", is_flag=True, help="Look at every environment once, launch what is due, and exit.")
+@click.option("--interval", default=60.0, show_default=True, metavar="SECONDS", help="How often a remote is fetched.")
+@click.option("--resync", default=600.0, show_default=True, metavar="SECONDS", help="How often everything is looked at.")
+@click.option("--workers", default=4, show_default=True, type=click.IntRange(1, 64), help="Environments at a time.")
+@click.option("--retry-wait", default=10.0, show_default=True, metavar="SECONDS", help="The wait before attempt 2.")
+@click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Health and metrics.")
+@click.option("--local-region", default="", envvar="TENANTCTL_LOCAL_REGION", help="The region that is this cluster.")
+@click.option("--log-format", type=click.Choice(["auto", "json", "text"]), default="auto", show_default=True)
+def command(
+    repository: str,
+    ref: str,
+    context: str | None,
+    kubeconfig: str | None,
+    once: bool,
+    interval: float,
+    resync: float,
+    workers: int,
+    retry_wait: float,
+    listen: str,
+    local_region: str,
+    log_format: str,
+) -> int:
+    """Reconcile continuously: watch the repository and the clusters, and launch what is due.
+
+    A local repository is watched; a remote one is fetched at an interval. Everything that has to survive a restart is
+    in the clusters and in git.
+    """
+    from reconciler.cli.engine import Engine
+    from reconciler.cli.logging_setup import configure_logging
+    from reconciler.cli.wiring import Place
+    from reconciler.controller.settings import Settings
+    from reconciler.core.conclude import Backoff
+
+    configure_logging(log_format)
+    settings = Settings(interval=interval, resync=resync, workers=workers, backoff=Backoff(first=retry_wait))
+    place = Place(context, kubeconfig, local_region)
+    if once:
+        return _once(place, repository, ref, settings)
+    with Engine.open(place, repository, ref, settings) as engine:
+        _serve(engine, listen)
+    return 0
+
+
+def _once(place: object, location: str, ref: str, settings: object) -> int:
+    """One pass over every key, by the same reconciler; exit code 1 when one of them failed."""
+    from reconciler.cli.wiring import read_desired, reconciler_of, synced_world
+    from reconciler.core.errors import TenantctlError
+
+    desired = read_desired(location, ref)
+    world, records = synced_world(place, desired)  # type: ignore[arg-type]
+    reconciler = reconciler_of(world, records, settings)  # type: ignore[arg-type]
+    failed = 0
+    for key in sorted(world.keys() | set(desired.environments)):
+        try:
+            done = reconciler.reconcile(key, desired)
+            note(f"{key}: {done.event}{f' {done.run}' if done.run else ''}")
+        except TenantctlError as error:
+            note(f"{key}: failed: {error}")
+            failed += 1
+    return 1 if failed else 0
+
+
+def _serve(engine: "Engine", listen: str) -> None:
+    from reconciler.controller.health import HealthServer
+    from reconciler.core.errors import UsageError
+
+    host, _, port = listen.rpartition(":")
+    if not port.isdigit():
+        raise UsageError(f"--listen {listen}: write HOST:PORT, for example 127.0.0.1:8080")
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        health = HealthServer((host, int(port)), engine.loop.ready, engine.metrics.registry, engine.loop.collect)
+    except OSError as error:
+        raise UsageError(f"--listen {listen}: {error.strerror}; choose another port") from error
+    health.start()
+    engine.loop.start()
+    ended.wait()
+    health.stop()

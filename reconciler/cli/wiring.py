@@ -1,0 +1,98 @@
+"""Wiring: which implementation stands behind which port. Only here, and only for the commands that need clusters."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.adapters.git import Repository
+from reconciler.adapters.kube import Kube, NoCluster, connect
+from reconciler.adapters.kube.connect import in_cluster
+from reconciler.adapters.kube.state import Records
+from reconciler.controller.reconciler import Reconciler
+from reconciler.controller.settings import Settings
+from reconciler.controller.world import Listeners, RegionWatch, World
+from reconciler.core import labels
+from reconciler.core.desired import Desired
+from reconciler.core.errors import TenantctlError
+from reconciler.core.region import Region
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the control plane is: a kubeconfig's context, or the cluster that we run in."""
+
+    context: str | None = None
+    kubeconfig: str | None = None
+    local_region: str = ""
+
+    def control(self) -> Kube:
+        """The control plane's cluster. Raises UsageError when there is none."""
+        return connect(self.context, self.kubeconfig)
+
+
+def default_cache() -> Path:
+    """Where mirrors of remote repositories are kept."""
+    base = os.environ.get("TENANTCTL_CACHE") or os.environ.get("XDG_CACHE_HOME")
+    return Path(base or Path.home() / ".cache") / "tenantctl" / "mirrors"
+
+
+@contextmanager
+def repository(location: str) -> Iterator[Repository]:
+    """The repository, open and up to date."""
+    with Repository.open(location, cache=default_cache()) as opened:
+        opened.fetch()
+        yield opened
+
+
+def read_desired(location: str, ref: str) -> Desired:
+    """What is declared at a ref now."""
+    with repository(location) as opened:
+        return opened.desired(opened.resolve(ref))
+
+
+def region_cluster(place: Place, control: Kube, region: Region) -> Kube:
+    """The cluster of a region; one that cannot be addressed answers every call with the reason."""
+    if region.context is None or (
+        in_cluster() and place.kubeconfig is None and place.local_region in ("", region.name)
+    ):
+        return control
+    try:
+        return connect(region.context, place.kubeconfig)
+    except TenantctlError as error:
+        return NoCluster(str(error))
+
+
+def region_factory(place: Place, control: Kube, listeners: Listeners) -> Callable[[Region], RegionWatch]:
+    """How a region that was declared becomes one that is watched."""
+    return lambda region: RegionWatch(region, region_cluster(place, control, region), listeners)
+
+
+def synced_world(place: Place, desired: Desired, listeners: Listeners | None = None) -> tuple[World, Records]:
+    """The world, listed once. A region that does not answer is marked so; a silent control plane raises."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    control = place.control()
+    told = listeners or Listeners()
+    world = World(control, labels.CONTROL_NAMESPACE, told)
+    world.control.sync()
+    factory = region_factory(place, control, told)
+    world.regions.update({region.name: factory(region) for region in desired.regions.values()})
+    reflectors = [item for region in world.regions.values() for item in region.reflectors]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(_sync, reflectors))
+    return world, Records(control, labels.CONTROL_NAMESPACE)
+
+
+def _sync(reflector: object) -> None:
+    try:
+        reflector.sync()  # type: ignore[attr-defined]
+    except TenantctlError as error:
+        reflector.trouble = str(error)  # type: ignore[attr-defined]
+
+
+def reconciler_of(world: World, records: Records, settings: Settings) -> Reconciler:
+    """One pass at a time over a world."""
+    return Reconciler(world, records, settings, time.time)

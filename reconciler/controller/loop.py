@@ -1,0 +1,235 @@
+"""The loop: triggers put keys into the queue, workers take them out; everything else is one pass over one key.
+
+A trigger is a key or "everything": a new commit, a change of a run, a Job, a record or a placement, a region that
+answers again, and a long interval for all.
+"""
+
+import heapq
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from reconciler.controller.metrics import Metrics
+from reconciler.controller.queue import WorkQueue
+from reconciler.controller.reconciler import Pass, Reconciler
+from reconciler.controller.settings import Settings
+from reconciler.controller.source import Source
+from reconciler.controller.world import Listeners, RegionWatch, World
+from reconciler.core.action import HoldReason
+from reconciler.core.condition import READY
+from reconciler.core.desired import Desired, changed_keys
+from reconciler.core.errors import Conflict, NotAllowed, TenantctlError
+from reconciler.core.names import Key
+from reconciler.core.record import Record, condition
+from reconciler.core.region import Region
+
+RETRY_FIRST = 0.2
+RETRY_MOST = 60.0
+FOREVER = 300.0
+
+log = structlog.get_logger()
+
+
+class Loop:
+    """Wires triggers, queue and workers. `start` returns at once; `stop` ends all threads.
+
+    `passed` are the keys that had a pass without an error; `changed` is set whenever anything may have changed.
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, add_region: Callable[[Region], RegionWatch]) -> None:
+        self.queue = WorkQueue()
+        self.desired: Desired | None = None
+        self._settings = settings
+        self._metrics = metrics
+        self._add_region = add_region
+        self._failures: dict[Key, int] = {}
+        self._waiting: dict[str, dict[Key, tuple[int, int, int, Key]]] = {}
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self.changed = threading.Event()
+        self.passed: set[Key] = set()
+        self.world: World
+        self.source: Source
+        self.reconciler: Reconciler
+
+    def wire(self, world: World, source: Source, reconciler: Reconciler) -> None:
+        """Give the loop its parts; they were made with the loop's listeners."""
+        self.world, self.source, self.reconciler = world, source, reconciler
+
+    def listeners(self) -> Listeners:
+        """What the world tells the loop."""
+        return Listeners(
+            key=self._key_changed, service=self._service_changed, freed=self._freed, region=self._region_changed
+        )
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start watching, reading and working."""
+        _thread(self.world.control.run)
+        _thread(self.source.run)
+        _thread(self._resync)
+        for _ in range(self._settings.workers):
+            _thread(self._work)
+
+    def stop(self) -> None:
+        """Stop everything; a pass in progress is finished."""
+        self._stopped.set()
+        self.queue.close()
+        self.source.stop()
+        self.world.stop()
+
+    def ready(self) -> str:
+        """What is missing before anything can be decided; empty when nothing is."""
+        if not self.world.control.synced.is_set():
+            return f"records are not listed: {self.world.control.trouble}"
+        return "" if self.desired is not None else f"the repository is not read: {self.source.trouble}"
+
+    def collect(self) -> None:
+        """Bring the gauges up to date."""
+        self._metrics.queue.set(len(self.queue))
+        self._metrics.environments.clear()
+        for record in self.world.records.values():
+            ready = condition(record, READY) if isinstance(record, Record) else None
+            self._metrics.environments.labels(ready.reason if ready else "Unknown").inc()
+        for region in self.world.regions.values():
+            self._metrics.in_flight.labels(region.name).set(self.world.in_flight(region.name))
+            self._metrics.region_up.labels(region.name).set(0 if region.trouble else 1)
+
+    # -- triggers --------------------------------------------------------------------------------------------------
+
+    def take(self, desired: Desired) -> None:
+        """A new commit was read."""
+        before, self.desired = self.desired, desired
+        self._metrics.source_seconds.set(time.time())
+        self._metrics.findings.set(len(desired.findings))
+        self._report(desired)
+        for region in desired.regions.values():
+            if region.name not in self.world.regions:
+                self._watch_region(region)
+        self.queue.add(changed_keys(before, desired) if before else self._all())
+
+    def source_failed(self, error: TenantctlError) -> None:
+        """The repository could not be read; what was read last stays in force."""
+        self._metrics.source_errors.inc()
+        log.warning("source not read", error=str(error))
+
+    def _report(self, desired: Desired) -> None:
+        log.info("commit read", revision=desired.revision, environments=len(desired.environments))
+        for finding in desired.findings:
+            log.warning("declaration invalid", revision=desired.revision, finding=str(finding))
+
+    def _watch_region(self, region: Region) -> None:
+        watch = self._add_region(region)
+        self.world.regions[region.name] = watch
+        for reflector in watch.reflectors:
+            _thread(reflector.run)
+
+    def _all(self) -> set[Key]:
+        return self.world.keys() | set(self.desired.environments if self.desired else ())
+
+    def _resync(self) -> None:
+        while not self._stopped.wait(self._settings.resync):
+            self.queue.add(self._all())
+
+    def _key_changed(self, key: Key) -> None:
+        record = self.world.record(key) if hasattr(self, "world") else None
+        if isinstance(record, Record) and record.reconcile != record.handled:
+            self.source.hint()
+        self.queue.add([key])
+        self.changed.set()
+
+    def _service_changed(self, region: str, namespace: str) -> None:
+        desired = self.desired
+        if desired is None:
+            return
+        declared = desired.environments.values()
+        self.queue.add(each.key for each in declared if each.region == region and each.uses_service(namespace))
+
+    def _region_changed(self, region: str, trouble: str) -> None:
+        watch = self.world.regions.get(region)
+        if trouble:
+            log.warning("region does not answer", region=region, error=trouble)
+        elif watch and not watch.trouble:
+            log.info("region answers", region=region)
+            self.queue.add(self._all())
+
+    def _freed(self, region: str) -> None:
+        """A run is over: wake as many of those that wait for a place as could be launched, the first in order."""
+        with self._lock:
+            waiting = self._waiting.get(region, {})
+            first = heapq.nsmallest(2, waiting, key=lambda key: waiting[key])
+            for key in first:
+                del waiting[key]
+        self.queue.add(first)
+
+    # -- work ------------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while not self._stopped.wait(0.02) and (self.ready() or self._regions_pending()):
+            pass
+        while (key := self.queue.get()) is not None:
+            try:
+                self._pass(key)
+            finally:
+                self.queue.done(key)
+
+    def _pass(self, key: Key) -> None:
+        desired = self.desired
+        assert desired is not None
+        with self._metrics.seconds.time():
+            try:
+                done = self.reconciler.reconcile(key, desired)
+            except Conflict as error:
+                log.debug("looked at old state", tenant=key.tenant, environment=key.environment, error=str(error))
+                self._again(key, "conflict", RETRY_FIRST)
+            except TenantctlError as error:
+                self._failed(key, error)
+            except Exception:
+                log.exception("pass failed", tenant=key.tenant, environment=key.environment)
+                self._again(key, "unexpected", RETRY_MOST)
+            else:
+                self._done(done)
+
+    def _regions_pending(self) -> bool:
+        """Whether a region was not heard of at all yet, neither well nor ill: at the start, wait for the first word."""
+        reflectors: Iterable = (item for region in self.world.regions.values() for item in region.reflectors)  # type: ignore[type-arg]
+        return any(reflector.trouble == "not listed yet" for reflector in reflectors)
+
+    def _done(self, done: Pass) -> None:
+        self._failures.pop(done.key, None)
+        self.passed.add(done.key)
+        self.changed.set()
+        self._metrics.passes.labels(done.event).inc()
+        self._wait_for_place(done)
+        if done.event not in ("unchanged", "held", "in progress"):
+            log.info(
+                "reconciled", tenant=done.key.tenant, environment=done.key.environment, event=done.event, run=done.run
+            )
+        if done.again_after is not None:
+            self.queue.add_after(done.key, done.again_after)
+
+    def _wait_for_place(self, done: Pass) -> None:
+        for hold in done.decision.holds if done.decision else ():
+            if hold.reason is HoldReason.IN_FLIGHT_LIMIT and hold.action:
+                region = hold.action.target
+                with self._lock:
+                    self._waiting.setdefault(region, {})[done.key] = hold.action.order
+                if self.desired and self.world.in_flight(region) < self.desired.regions[region].in_flight_limit:
+                    self.queue.add_after(done.key, RETRY_FIRST)
+
+    def _failed(self, key: Key, error: TenantctlError) -> None:
+        kind = type(error).__name__
+        log.warning("not reconciled", tenant=key.tenant, environment=key.environment, kind=kind, error=str(error))
+        self._again(key, kind, RETRY_MOST if isinstance(error, NotAllowed) or not error.transient else RETRY_FIRST)
+
+    def _again(self, key: Key, kind: str, first: float) -> None:
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        self._metrics.errors.labels(kind).inc()
+        self.queue.add_after(key, min(RETRY_MOST, first * 2.0 ** (failures - 1)))
+
+
+def _thread(target: Callable[[], None]) -> None:
+    threading.Thread(target=target, daemon=True).start()

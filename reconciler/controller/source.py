@@ -1,0 +1,108 @@
+"""The source: what the repository declares now, and when to look again.
+
+A local repository's references are watched; any other is fetched at an interval with jitter, or when asked.
+"""
+
+import random
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from reconciler.core.desired import Desired
+from reconciler.core.errors import TenantctlError
+
+DEBOUNCE_MILLISECONDS = 50
+
+
+class Repository(Protocol):
+    """A git repository, read at commits."""
+
+    def fetch(self) -> None: ...
+
+    def resolve(self, ref: str) -> str: ...
+
+    def desired(self, commit: str) -> Desired: ...
+
+
+class Source:
+    """Reads the repository in a thread of its own and tells of every new commit.
+
+    `watched` is the git directory of a local repository, None for a remote one.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        ref: str,
+        interval: float,
+        watched: Path | None,
+        on_desired: Callable[[Desired], None],
+        on_error: Callable[[TenantctlError], None],
+    ) -> None:
+        self._repository = repository
+        self._ref = ref
+        self._interval = interval
+        self._watched = watched
+        self._on_desired = on_desired
+        self._on_error = on_error
+        self._hint = threading.Event()
+        self._stopped = threading.Event()
+        self._commit = ""
+        self.trouble = "not read yet"
+
+    def read(self) -> Desired | None:
+        """Fetch and read; None when the commit is the one read last. Raises SourceUnavailable."""
+        self._repository.fetch()
+        commit = self._repository.resolve(self._ref)
+        if commit == self._commit:
+            return None
+        desired = self._repository.desired(commit)
+        self._commit = commit
+        return desired
+
+    def run(self) -> None:
+        """Read now, then whenever a reference changes, somebody hints, or the interval is over; until `stop`."""
+        if self._watched:
+            threading.Thread(target=self._watch, args=(self._watched,), daemon=True).start()
+        while not self._stopped.is_set():
+            self._hint.clear()
+            self._once()
+            self._hint.wait(self._interval * random.uniform(0.9, 1.1))  # noqa: S311  # jitter, not secret
+
+    def hint(self) -> None:
+        """Look soon: something may have changed."""
+        self._hint.set()
+
+    def stop(self) -> None:
+        """End `run` and the watch soon."""
+        self._stopped.set()
+        self._hint.set()
+
+    def _once(self) -> None:
+        try:
+            desired = self.read()
+        except TenantctlError as error:
+            self.trouble = str(error)
+            self._on_error(error)
+            return
+        self.trouble = ""
+        if desired is not None:
+            self._on_desired(desired)
+
+    def _watch(self, folder: Path) -> None:
+        from watchfiles import watch
+
+        for _ in watch(
+            folder,
+            watch_filter=lambda change, path: _is_reference(path),
+            stop_event=self._stopped,
+            debounce=DEBOUNCE_MILLISECONDS,
+            step=10,
+            raise_interrupt=False,
+        ):
+            self.hint()
+
+
+def _is_reference(path: str) -> bool:
+    return "/refs/" in path or path.endswith(("/packed-refs", "/HEAD")) or "/reftable/" in path

@@ -1,0 +1,234 @@
+"""The world as it is known now: stores that reflectors keep, and what they say of one environment."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.adapters.kube.client import Kube
+from reconciler.adapters.kube.reflector import Reflector
+from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS, NAMESPACES, WORKFLOWS
+from reconciler.adapters.kube.state import RegionState
+from reconciler.adapters.kube.store import Store
+from reconciler.core import labels
+from reconciler.core.declaration import Declaration
+from reconciler.core.job_copy import Copy, read_copy
+from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
+from reconciler.core.names import Key
+from reconciler.core.observed import Observed, Run, read_run
+from reconciler.core.placement import Placement, read_placement
+from reconciler.core.record import Record, read_record
+from reconciler.core.region import Region
+from reconciler.core.step import Step, Verb
+
+Json = dict[str, Any]
+LIFECYCLE_JOBS = "lifecycle jobs"
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A ConfigMap of ours that cannot be read: neither present nor absent."""
+
+    key: Key | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Whom changes are told to. `service` gets region and namespace; `freed` the region where a claim was closed."""
+
+    key: Callable[[Key], None] = lambda key: None
+    service: Callable[[str, str], None] = lambda region, namespace: None
+    freed: Callable[[str], None] = lambda region: None
+    region: Callable[[str, str], None] = lambda region, trouble: None
+
+
+class RegionWatch:
+    """What one region holds: its placements, runs, lifecycle Jobs, copies and enabled namespaces."""
+
+    def __init__(self, region: Region, kube: Kube, listeners: Listeners) -> None:
+        self.name = region.name
+        self.kube = kube
+        self.state = RegionState(kube, region.workflow_namespace)
+        self._listeners = listeners
+        self._generation = 0
+        self._upserts: tuple[int, Mapping[Step, str]] = (-1, {})
+        self.placements: Store[Placement | Damaged] = Store(_placement, _key, self._keyed)
+        self.runs: Store[Run] = Store(read_run, _key, self._keyed)
+        self.jobs: Store[LifecycleJob | Copy] = Store(_job, _job_group, self._job_changed)
+        self.namespaces: Store[str] = Store(lambda raw: str(raw["metadata"]["name"]), lambda name: None, self._enabled)
+        self.reflectors = self._reflectors(region.workflow_namespace)
+
+    def _reflectors(self, namespace: str) -> list[Reflector]:
+        placements = f"{labels.KIND}=placement"
+        enabled = f"{labels.LIFECYCLE}={labels.ENABLED}"
+        told = self._trouble_changed
+        return [
+            Reflector(self.kube, CONFIG_MAPS, self.placements, namespace, placements, told),
+            Reflector(self.kube, WORKFLOWS, self.runs, namespace, "", told),
+            Reflector(self.kube, NAMESPACES, self.namespaces, None, enabled, told),
+            Reflector(self.kube, JOBS, self.jobs, None, "", told),
+        ]
+
+    @property
+    def trouble(self) -> str:
+        """Why the region is not known now; empty when it answers."""
+        return next((reflector.trouble for reflector in self.reflectors if reflector.trouble), "")
+
+    @property
+    def upserts(self) -> Mapping[Step, str]:
+        """Every trusted lifecycle Job with `upsert`: step → hash. Kept until a Job or a namespace changes."""
+        generation = self._generation
+        if self._upserts[0] != generation:
+            found = {job.step(Verb.UPSERT): job.hash for job in self.trusted() if job.has(Verb.UPSERT)}
+            self._upserts = (generation, found)
+        return self._upserts[1]
+
+    def trusted(self) -> list[LifecycleJob]:
+        """The lifecycle Jobs of enabled namespaces."""
+        jobs = [job for job in self.jobs.grouped(LIFECYCLE_JOBS) if isinstance(job, LifecycleJob)]
+        return [job for job in jobs if self.namespaces.get("", job.namespace)]
+
+    def copies(self, key: Key) -> list[Copy]:
+        """The copies of one environment."""
+        return [copy for copy in self.jobs.grouped(key) if isinstance(copy, Copy)]
+
+    def placement(self, key: Key) -> Placement | Damaged | None:
+        """The placement of one environment."""
+        return self.placements.get(self.state.namespace, key.dotted)
+
+    def _keyed(self, before: Any, after: Any) -> None:
+        key = (after or before).key
+        if key:
+            self._listeners.key(key)
+
+    def _job_changed(self, before: LifecycleJob | Copy | None, after: LifecycleJob | Copy | None) -> None:
+        for job in {item for item in (before, after) if item is not None}:
+            if isinstance(job, Copy):
+                self._listeners.key(job.key)
+            else:
+                self._generation += 1
+                self._listeners.service(self.name, job.namespace)
+
+    def _enabled(self, before: str | None, after: str | None) -> None:
+        self._generation += 1
+        self._listeners.service(self.name, str(after or before))
+
+    def _trouble_changed(self, trouble: str) -> None:
+        self._listeners.region(self.name, trouble)
+
+
+class World:
+    """Records of the control plane and the watches of all regions."""
+
+    def __init__(self, control: Kube, namespace: str, listeners: Listeners) -> None:
+        self._listeners = listeners
+        self._namespace = namespace
+        self.records: Store[Record | Damaged] = Store(_record, _claimed_region, self._record_changed)
+        self.control = Reflector(control, CONFIG_MAPS, self.records, namespace, f"{labels.KIND}=record")
+        self.regions: dict[str, RegionWatch] = {}
+
+    def reflectors(self) -> list[Reflector]:
+        """All reflectors."""
+        return [self.control, *(item for region in self.regions.values() for item in region.reflectors)]
+
+    def start(self) -> None:
+        """Run every reflector in a thread of its own."""
+        for reflector in self.reflectors():
+            threading.Thread(target=reflector.run, daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop every reflector."""
+        for reflector in self.reflectors():
+            reflector.stop()
+
+    def record(self, key: Key) -> Record | Damaged | None:
+        """The record of one environment."""
+        return self.records.get(self._namespace, key.dotted)
+
+    def keys(self) -> set[Key]:
+        """The keys of all records."""
+        return {item.key for item in self.records.values() if item.key}
+
+    def in_flight(self, region: str) -> int:
+        """How many claims are open in a region."""
+        return len(self.records.grouped(region))
+
+    def observe(self, key: Key, declaration: Declaration | None) -> Observed:
+        """What is known of one environment now."""
+        record = self.record(key)
+        region = self._region_of(key, record, declaration)
+        placement = region.placement(key) if region else None
+        damaged = next((item.why for item in (record, placement) if isinstance(item, Damaged)), "")
+        return Observed(
+            record=record if isinstance(record, Record) else None,
+            placement=placement if isinstance(placement, Placement) else None,
+            upserts=region.upserts if region else {},
+            active=self._active(key, region, record if isinstance(record, Record) else None),
+            silent={each.name: each.trouble for each in self.regions.values() if each.trouble},
+            damaged=damaged,
+        )
+
+    def _region_of(
+        self, key: Key, record: Record | Damaged | None, declaration: Declaration | None
+    ) -> RegionWatch | None:
+        """Where the environment is; where it is to be, while nothing was placed anywhere yet."""
+        recorded = self.regions.get(record.region) if isinstance(record, Record) else None
+        if isinstance(record, Record) and (record.applied_digest or record.claim or declaration is None):
+            return recorded
+        if recorded and recorded.placement(key):
+            return recorded
+        return self.regions.get(declaration.region) if declaration else None
+
+    def _active(self, key: Key, region: RegionWatch | None, record: Record | None) -> tuple[str, ...]:
+        if region is None:
+            return ()
+        runs = {run.name for run in region.runs.grouped(key) if not run.completed}
+        runs |= {copy.run for copy in region.copies(key) if not copy.finished}
+        return tuple(sorted(runs))
+
+    def _record_changed(self, before: Record | Damaged | None, after: Record | Damaged | None) -> None:
+        old, new = _claimed_region(before), _claimed_region(after)
+        if old and old != new:
+            self._listeners.freed(str(old))
+        key = (after or before).key  # type: ignore[union-attr]  # a store never tells of None becoming None
+        if key:
+            self._listeners.key(key)
+
+
+def _record(raw: Json) -> Record | Damaged:
+    try:
+        return read_record(raw)
+    except ValueError as error:
+        return Damaged(_name_key(raw), str(error))
+
+
+def _placement(raw: Json) -> Placement | Damaged:
+    try:
+        return read_placement(raw)
+    except ValueError as error:
+        return Damaged(_name_key(raw), str(error))
+
+
+def _job(raw: Json) -> LifecycleJob | Copy | None:
+    return read_copy(raw) or read_lifecycle_job(raw)
+
+
+def _job_group(job: LifecycleJob | Copy) -> Key | str:
+    return job.key if isinstance(job, Copy) else LIFECYCLE_JOBS
+
+
+def _key(item: Any) -> Key | None:
+    key: Key | None = item.key
+    return key
+
+
+def _claimed_region(item: Record | Damaged | None) -> str | None:
+    return item.claim.region if isinstance(item, Record) and item.claim else None
+
+
+def _name_key(raw: Json) -> Key | None:
+    try:
+        return Key.parse(raw["metadata"]["name"])
+    except ValueError:
+        return None
