@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core import labels
+from reconciler.core.declaration import DEFAULTS
 from reconciler.core.outcome import Result
 from reconciler.core.placement import Placement
 from reconciler.core.step import Kind, Step, Verb
@@ -39,7 +40,7 @@ def variables(given: Injection) -> dict[str, str]:
         "TENANT": placement.key.tenant,
         "TENANT_ENVIRONMENT": placement.key.environment,
         "TENANT_REGION": str(placement.spec.get("region", "")),
-        "TENANT_TIER": str(placement.spec.get("tier", "")),
+        "TENANT_TIER": str(placement.spec.get("tier", DEFAULTS["tier"])),
         "TENANT_VERB": given.step.verb,
         "TENANT_EPOCH": str(placement.epoch),
         "TENANT_REVISION": placement.revision,

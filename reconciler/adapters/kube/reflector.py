@@ -106,6 +106,8 @@ class Reflector:
             self._response = response
             try:
                 for line in lines(response):
+                    if self._stopped.is_set():
+                        return  # `shutdown` takes the TLS off the socket: what is read after it may be cipher text
                     yield json.loads(line)
             finally:
                 self._response = None
