@@ -74,9 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
     actions = parser.add_subparsers(required=True, metavar="up|down|status|image|build")
     start = actions.add_parser("up", help="start a cluster, or bring our image in a running one up to date")
-    start.add_argument(
-        "--context", help="use the cluster of this kubeconfig context; build and start nothing"
-    )
+    start.add_argument("--context", help="use the cluster of this kubeconfig context; build and start nothing")
     start.add_argument("--image", default="", help="with --context: our image as that cluster can pull it")
     start.add_argument("--no-image", action="store_true", help="leave our own image out")
     stop = actions.add_parser("down", help="stop a cluster, or all; leaves nothing behind")

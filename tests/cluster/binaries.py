@@ -70,9 +70,7 @@ def _once(group: str, make, hint: str, progress: Progress) -> Path:
 def _kubernetes(go: Path, folder: Path, log: Path) -> None:
     version = versions.version("kubernetes", "k8s.io/kubernetes")
     packages = ["go.etcd.io/etcd/server/v3", *(f"k8s.io/kubernetes/cmd/{name}" for name in KUBERNETES)]
-    _compile(
-        go, folder, packages, {"k8s.io/component-base/version.gitVersion": version}, PINS / "kubernetes", log
-    )
+    _compile(go, folder, packages, {"k8s.io/component-base/version.gitVersion": version}, PINS / "kubernetes", log)
     (folder / "server").rename(folder / "etcd")
 
 
@@ -124,13 +122,9 @@ def _download(go: Path, query: str) -> dict:
     return json.loads(text)
 
 
-def _compile(
-    go: Path, folder: Path, packages: list[str], stamps: dict[str, str], source: Path, log: Path
-) -> None:
+def _compile(go: Path, folder: Path, packages: list[str], stamps: dict[str, str], source: Path, log: Path) -> None:
     if shutil.disk_usage(folder).free < 6 << 30:
-        raise ClusterError(
-            f"Building needs 6 GiB in {folder.parent}", remedy="free some space, then try again"
-        )
+        raise ClusterError(f"Building needs 6 GiB in {folder.parent}", remedy="free some space, then try again")
     flags = "-s -w " + " ".join(f"-X {name}={value}" for name, value in stamps.items())
     command = [go, "build", "-ldflags", flags, "-o", f"{folder}{os.sep}", *packages]
     run(command, cwd=source, env=toolchain.environment(), log=log, remedy=REMEDY)

@@ -71,14 +71,19 @@ def _members(netns: str) -> list[int]:
 
 
 def _own(netns: str) -> list[Path]:
-    return [root / netns for root in _hierarchies() if (root / netns).exists()]
+    """Our folders in every hierarchy, also those that the container runtime made."""
+    roots = {*_mounted("cgroup"), *_mounted("cgroup2")}
+    return [root / netns for root in sorted(roots) if (root / netns).exists()]
 
 
 def _hierarchies() -> list[Path]:
     """Every cgroup v1 hierarchy, or the one of v2. Where both are mounted, the kubelet uses v1."""
+    return _mounted("cgroup") or [UNIFIED]
+
+
+def _mounted(kind: str) -> list[Path]:
     mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
-    first = [Path(fields[1]) for fields in mounts if fields[2] == "cgroup"]
-    return first or [UNIFIED]
+    return [Path(fields[1]) for fields in mounts if fields[2] == kind]
 
 
 def _delegate(root: Path) -> None:

@@ -17,15 +17,13 @@ DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
 def clean(name: str) -> None:
     """Processes, mounts, network and files of the cluster `name`. Raises ClusterError if something stays."""
     own, folder = addresses.of(name), state(name)
-    process.stop(sorted((folder / "processes").glob("*")))
+    process.stop(sorted((folder / "processes").glob("*")), patience=1.0)
     stubborn = cgroups.kill(own.netns)
     if stubborn:
         raise ClusterError(f"{name}: these processes would not end: {stubborn}", remedy="end them by hand")
     held = mounts.release(folder)
     if held:
-        raise ClusterError(
-            f"{name}: still mounted: {held[:3]}", remedy="unmount them by hand, then try again"
-        )
+        raise ClusterError(f"{name}: still mounted: {held[:3]}", remedy="unmount them by hand, then try again")
     for socket in containerd.shim_sockets(folder):
         socket.unlink(missing_ok=True)
     network.remove(own)
@@ -38,7 +36,9 @@ def clean(name: str) -> None:
 
 def _forget_outside(netns: str, folder: Path) -> None:
     """Notes that container tools write to fixed places."""
-    for note in POD_NETWORK_NOTES.glob(f"{netns}-*"):
+    for note in POD_NETWORK_NOTES.glob(f"{netns}-*-eth0"):
+        pod = note.name.removeprefix(f"{netns}-").removesuffix("-eth0")
+        (POD_NETWORK_NOTES / f"cni-loopback-{pod}-lo").unlink(missing_ok=True)
         note.unlink(missing_ok=True)
     for link in CONTAINER_LOGS.glob("*.log"):
         if link.is_symlink() and link.readlink().is_relative_to(folder / "pod-logs"):

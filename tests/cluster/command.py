@@ -34,9 +34,7 @@ def quiet(argv: Sequence[str | Path]) -> bool:
     return subprocess.run([str(word) for word in argv], capture_output=True).returncode == 0
 
 
-def _captured(
-    words: list[str], cwd: Path | None, env: Mapping[str, str] | None
-) -> subprocess.CompletedProcess[str]:
+def _captured(words: list[str], cwd: Path | None, env: Mapping[str, str] | None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
 

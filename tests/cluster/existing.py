@@ -24,9 +24,7 @@ def use(name: str, context: str, image: str = "", progress: Say = print) -> Clus
         content = named(context)
         folder = state(name)
         if (folder / "processes").exists():
-            raise ClusterError(
-                f"{name} is a local cluster", remedy=f"make cluster-down NAME={name}, or another NAME"
-            )
+            raise ClusterError(f"{name} is a local cluster", remedy=f"make cluster-down NAME={name}, or another NAME")
         (folder / "keys").mkdir(parents=True, exist_ok=True, mode=0o700)
         file = kubeconfig.save(folder / "keys" / "admin.kubeconfig", content)
         _check(file, context)
@@ -102,6 +100,4 @@ def _check(file: Path, context: str) -> None:
             remedy=f"try: kubectl --context {context} version",
         ) from error
     if "argoproj.io" not in {group.name for group in groups}:
-        raise ClusterError(
-            f"context {context} has no Argo Workflows", remedy="install Argo Workflows 3.7 there first"
-        )
+        raise ClusterError(f"context {context} has no Argo Workflows", remedy="install Argo Workflows 3.7 there first")

@@ -27,6 +27,11 @@ def state(name: str) -> Path:
     return clusters() / name
 
 
+def lock(name: str) -> Path:
+    """The lock of the cluster `name`; it stays when the cluster goes, or two starts could hold two of them."""
+    return cache() / "locks" / name
+
+
 def names() -> list[str]:
     """The clusters that have a state folder, running or not."""
     return sorted(folder.name for folder in clusters().glob("*") if folder.is_dir())

@@ -86,17 +86,13 @@ def manifests() -> list[dict]:
     group = {"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": ADMINS}
     client = {"kind": "User", "apiGroup": group["apiGroup"], "name": "kube-apiserver-kubelet-client"}
     accounts = [
-        {"kind": "ServiceAccount", "name": name, "namespace": ARGO_NAMESPACE}
-        for name in ("argo", "argo-server")
+        {"kind": "ServiceAccount", "name": name, "namespace": ARGO_NAMESPACE} for name in ("argo", "argo-server")
     ]
     return [
         _binding("tenantctl-admins", "cluster-admin", group),
         _binding("kube-apiserver-kubelet", "system:kubelet-api-admin", client),
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ARGO_NAMESPACE}},
-        *(
-            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(account)}
-            for account in accounts
-        ),
+        *({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _metadata(account)} for account in accounts),
         _binding("argo", "cluster-admin", *accounts),
     ]
 

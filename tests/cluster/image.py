@@ -111,9 +111,7 @@ def _prune(folder: Path) -> None:
 
 def _index_settings() -> Path:
     """A pip.conf for the build, from what pip is told on this machine."""
-    said = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True
-    ).stdout
+    said = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True).stdout
     told = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
     config = configparser.RawConfigParser()
     config["global"] = {"cert": str(BUNDLE), "disable-pip-version-check": "true"}

@@ -11,18 +11,14 @@ import yaml
 from .certificates import Pair
 
 
-def write(
-    file: Path, *, context: str, server: str, authority: Path, user: Pair, namespace: str = "default"
-) -> Path:
+def write(file: Path, *, context: str, server: str, authority: Path, user: Pair, namespace: str = "default") -> Path:
     """Writes `file`, readable by its owner only, and returns it."""
     cluster = {"server": server, "certificate-authority-data": _data(authority)}
     credentials = {"client-certificate-data": _data(user.certificate), "client-key-data": _data(user.key)}
     return save(file, single(context, cluster, credentials, namespace))
 
 
-def single(
-    context: str, cluster: dict[str, Any], user: dict[str, Any], namespace: str | None = None
-) -> dict[str, Any]:
+def single(context: str, cluster: dict[str, Any], user: dict[str, Any], namespace: str | None = None) -> dict[str, Any]:
     """A kubeconfig of one context."""
     reference = {"cluster": context, "user": context} | ({"namespace": namespace} if namespace else {})
     return {

@@ -25,7 +25,7 @@ from .api import wait
 from .binaries import Binaries, build
 from .cluster import Cluster
 from .failure import ClusterError
-from .folders import clusters, locked, names, state
+from .folders import lock, locked, names, state
 from .kubernetes import Kubernetes
 from .process import Runtime, must_run, start
 from .progress import Progress, Say
@@ -42,13 +42,11 @@ def up(name: str = "eu-west", progress: Say = print, *, with_image: bool = True)
     addresses.of(name)
     requirements.check()
     tell = Progress(progress)
-    with locked(clusters() / f"{name}.lock"):
+    with locked(lock(name)):
         running = cluster.find(name) or _start(name, tell)
         if with_image:
             running = _with_image(running, tell)
-    tell.total(
-        f"cluster {name} is up: kubectl --kubeconfig {running.kubeconfig}; Argo: {running.argo_server}"
-    )
+    tell.total(f"cluster {name} is up: kubectl --kubeconfig {running.kubeconfig}; Argo: {running.argo_server}")
     return running
 
 
@@ -56,7 +54,7 @@ def down(name: str, progress: Say = print) -> None:
     """Leaves nothing of the cluster `name`: no process, mount, link or file. Raises ClusterError."""
     known = cluster.noted(name)
     tell = Progress(progress)
-    with locked(clusters() / f"{name}.lock"):
+    with locked(lock(name)):
         if known is None or known.local:
             requirements.check()
         with tell.step(f"cluster {name} is down"):
@@ -194,6 +192,4 @@ def _check_path(folder: Path) -> None:
         len(f"{folder}/kubelet/pod-resources/kubelet.sock"),
     )
     if longest > LONGEST_SOCKET:
-        raise ClusterError(
-            f"{folder} is too long for sockets", remedy="choose a shorter XDG_STATE_HOME or NAME"
-        )
+        raise ClusterError(f"{folder} is too long for sockets", remedy="choose a shorter XDG_STATE_HOME or NAME")

@@ -48,8 +48,6 @@ def _install(venv: Path) -> None:
 
 
 def _version(program: Path) -> tuple[int, ...]:
-    said = subprocess.run(
-        [program, "env", "GOVERSION"], capture_output=True, text=True, env=environment()
-    ).stdout
+    said = subprocess.run([program, "env", "GOVERSION"], capture_output=True, text=True, env=environment()).stdout
     match = re.match(r"go(\d+)\.(\d+)(?:\.(\d+))?", said)
     return tuple(int(part or 0) for part in match.groups()) if match else ()
