@@ -25,7 +25,7 @@ from reconciler.core.errors import UsageError
 )  # fmt: skip
 @click.option(
     "--annotation", "annotations", metavar="KEY", multiple=True,
-    help=f"The annotation of lifecycle Jobs; can be repeated.  [default: {labels.VERBS_ANNOTATION}]",
+    help=f"One more annotation that marks lifecycle Jobs, beside {labels.VERBS_ANNOTATION}; can be repeated.",
 )  # fmt: skip
 @click.option("--export", is_flag=True, help="Print the manifests; no cluster is needed.")
 @click.option("--namespace", "namespaces", metavar="NS", multiple=True, help="Print what a service team binds in NS.")

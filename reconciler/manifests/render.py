@@ -35,7 +35,7 @@ class Settings:
     interval: str = ""
     workflow_namespace: str = labels.WORKFLOW_NAMESPACE
     controllers: tuple[str, ...] = (CONTROLLER,)
-    annotations: tuple[str, ...] = (labels.VERBS_ANNOTATION,)
+    annotations: tuple[str, ...] = ()  # of lifecycle Jobs, beside the default one
 
     @property
     def arguments(self) -> list[str]:
@@ -84,7 +84,8 @@ def _values(settings: Settings) -> Json:
         "arguments": settings.arguments,
         "workflow_namespace": settings.workflow_namespace,
         "controllers": _cel(settings.controllers),
-        "annotations": _cel(settings.annotations),
+        "annotations": _cel((labels.VERBS_ANNOTATION, *settings.annotations)),
+        "extra_annotations": ",".join(settings.annotations),
         "templates": _cel(TEMPLATES),
     }
 
