@@ -85,7 +85,7 @@ def lifecycle_job(kube: Kube, world: World, step: Step) -> tuple[Json, Lifecycle
 
 
 def _wait_for(kube: Kube, world: World, step: Step) -> tuple[Json, LifecycleJob]:
-    end = time.monotonic() + (MISSING_SECONDS_LAST if step.verb in LAST else MISSING_SECONDS)
+    end, said = time.monotonic() + (MISSING_SECONDS_LAST if step.verb in LAST else MISSING_SECONDS), ""
     while True:
         raw = patiently(lambda: kube.find(JOBS, step.namespace, step.name))
         job = read_lifecycle_job(raw, world.annotations) if raw else None
@@ -94,7 +94,9 @@ def _wait_for(kube: Kube, world: World, step: Step) -> tuple[Json, LifecycleJob]
         why = "is no suspended, annotated Job" if raw else "does not exist"
         if time.monotonic() > end:
             raise _refused("LifecycleJobMissing", f"Job {step.namespace}/{step.name} {why}")
-        say(f"Job {step.namespace}/{step.name} {why}; waiting for it")
+        if why != said:
+            say(f"Job {step.namespace}/{step.name} {why}; waiting for it")
+        said = why
         time.sleep(2)
 
 

@@ -14,6 +14,8 @@ Json = dict[str, Any]
 Life = tuple[str, str, int]
 
 ORDINARY = frozenset({"", "PodInitializing", "ContainerCreating"})
+LOST = "ContainerStatusUnknown"  # the kubelet knows nothing of its end, and its message says only that
+NEVER_RAN = frozenset({LOST, "ContainerCannotRun", "StartError"})
 OVER = frozenset({"Succeeded", "Failed"})
 MESSAGE_MAX = 300
 
@@ -61,17 +63,17 @@ def _ends(pod: Json) -> Iterator[Ended]:
     policies = {c["name"]: c.get("terminationMessagePolicy", "File") for c in containers(pod)}
     for status, initial in _statuses(pod):
         for state in (status.get("lastState") or {}, status.get("state") or {}):
-            end = state.get("terminated")
-            if end:
+            if end := state.get("terminated"):
+                reason = end.get("reason", "")
                 yield Ended(
-                    pod["metadata"]["name"],
-                    status["name"],
-                    int(end.get("exitCode", 0)),
-                    end.get("reason", ""),
-                    end.get("message", ""),
-                    end.get("finishedAt") or "",
-                    policies.get(status["name"], "File"),
-                    initial,
+                    pod=pod["metadata"]["name"],
+                    container=status["name"],
+                    exit_code=int(end.get("exitCode", 0)),
+                    reason=reason,
+                    message="" if reason == LOST else end.get("message", ""),
+                    at=end.get("finishedAt") or "",
+                    policy=policies.get(status["name"], "File"),
+                    initial=initial,
                 )
 
 
@@ -102,11 +104,7 @@ def _lives(pod: Json, status: Json) -> Iterator[Source]:
 
 def _never_ran(state: Json) -> bool:
     """A container that could not be created, or whose start failed, has an end but no log."""
-    return (state.get("terminated") or {}).get("reason") in (
-        "ContainerCannotRun",
-        "StartError",
-        "ContainerStatusUnknown",
-    )
+    return (state.get("terminated") or {}).get("reason") in NEVER_RAN
 
 
 def containers(pod: Json) -> list[Json]:
