@@ -48,20 +48,25 @@ def assemble(revision: str, layout: Layout, documents: Documents, memory: Memory
     return _desired(revision, declared, known, findings)
 
 
-def _desired(
-    revision: str, declared: Mapping[Key, Checked], known: Catalogue, findings: list[Finding]
-) -> Desired:
+def _desired(revision: str, declared: Mapping[Key, Checked], known: Catalogue, findings: list[Finding]) -> Desired:
     ordered = tuple(sorted(set(findings)))
     draft = Desired(revision, {}, known.regions or {}, ordered)
     sound = {key: made for key, (made, _) in declared.items() if made is not None and not draft.problems(key)}
-    return Desired(revision, sound, known.regions or {}, ordered, frozenset(declared.keys() - sound.keys()))
+    held = (declared.keys() | _keys_of(findings)) - sound.keys()
+    return Desired(revision, sound, known.regions or {}, ordered, frozenset(held))
+
+
+def _keys_of(findings: list[Finding]) -> set[Key]:
+    """The keys whose own path is refused, for example since it is a link; nothing else tells that they are
+    there.
+    """
+    scopes = [scope(finding.path) for finding in findings]
+    return {Key(one.tenant, one.environment) for one in scopes if one.tenant and one.environment}
 
 
 def _catalogue(layout: Layout, documents: Documents) -> Catalogue:
     listed = documents[REGIONS_FILE].value if layout.regions else None
-    regions = (
-        {entry["name"]: Region.from_json(entry) for entry in listed["spec"]["regions"]} if listed else None
-    )
+    regions = {entry["name"]: Region.from_json(entry) for entry in listed["spec"]["regions"]} if listed else None
     providers = {name: documents[entry.path].value is not None for name, entry in layout.providers.items()}
     return Catalogue(regions, providers)
 
@@ -84,19 +89,13 @@ def _tenants(layout: Layout, documents: Documents, known: Catalogue) -> Iterator
         if document.value is not None:
             yield from (problem.at(entry.path) for problem in identity(document, {"name": name}))
             yield from (problem.at(entry.path) for problem in catalogue(document, known))
-    refused = {
-        scope(finding.path).tenant for finding in layout.findings if not scope(finding.path).environment
-    }
+    refused = {scope(finding.path).tenant for finding in layout.findings if not scope(finding.path).environment}
     for tenant in sorted({key.tenant for key in layout.environments} - layout.tenants.keys() - refused):
-        message = (
-            f"every tenant has this file; write apiVersion, kind: Tenant and metadata: {{name: {tenant}}}"
-        )
+        message = f"every tenant has this file; write apiVersion, kind: Tenant and metadata: {{name: {tenant}}}"
         yield Finding(f"tenants/{tenant}/tenant.yaml", 1, 1, "missing-tenant", message)
 
 
-def _environments(
-    layout: Layout, documents: Documents, known: Catalogue, memory: Memory
-) -> Mapping[Key, Checked]:
+def _environments(layout: Layout, documents: Documents, known: Catalogue, memory: Memory) -> Mapping[Key, Checked]:
     about = (frozenset(known.regions or ()), known.regions is None, frozenset(known.providers.items()))
     checked: dict[Key, Checked] = {}
     for key, entry in layout.environments.items():

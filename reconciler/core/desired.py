@@ -48,8 +48,6 @@ def changed_keys(before: Desired, after: Desired) -> frozenset[Key]:
 
 def _differs(before: Desired, after: Desired, key: Key) -> bool:
     old, new = before.environments.get(key), after.environments.get(key)
-    if old is not new and (
-        old is None or new is None or (old.digest, old.policy) != (new.digest, new.policy)
-    ):
+    if old is not new and (old is None or new is None or (old.digest, old.policy) != (new.digest, new.policy)):
         return True
     return before.problems(key) != after.problems(key)

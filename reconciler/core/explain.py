@@ -16,6 +16,11 @@ from reconciler.core.schema import API_GROUP, API_VERSION, TYPES, Kind, pattern,
 KNOWN_VERSION = f"{API_GROUP}/{API_VERSION}"
 NAME_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 MEANINGS = {
+    "expiresAt": "write a date and a time in UTC, like 2027-01-31T00:00:00Z",
+    "owners": 'write an e-mail address, or a GitHub user or team like "@example/platform"',
+    "repoURL": "write a URL, without a password",
+    "argoServer": "write an http(s) URL, without a user or a password",
+    "url": "write an http(s) URL, without a user or a password",
     NAME_PATTERN: "use small letters, digits and hyphens, with a letter or digit at both ends",
     "^[a-z][a-z0-9-]{0,39}$": "begin with a small letter; at most 40 small letters, digits and hyphens",
     "^[A-Za-z][-_A-Za-z0-9]{0,39}$": "begin with a letter; at most 40 letters, digits, - and _",
@@ -67,16 +72,12 @@ def _pattern(_: Any, text: str, value: Any, __: Any) -> Iterator[Any]:
 def _identity(kind: Kind, value: Any, source: bytes) -> Problem | None:
     """A document of another kind or version gets one message, not one per field that its own format has."""
     if not isinstance(value, dict):
-        return problem(
-            source, (), "type", f"the file is {_a(value)}, not a mapping; begin it with apiVersion and kind"
-        )
+        return problem(source, (), "type", f"the file is {_a(value)}, not a mapping; begin it with apiVersion and kind")
     version, said = value.get("apiVersion"), value.get("kind")
     if version is not None and version != KNOWN_VERSION:
         return problem(source, ("apiVersion",), "api-version", _version(version))
     if said is not None and said != kind.title:
-        return problem(
-            source, ("kind",), "kind", f"{shown(said)} cannot be declared in this file; write {kind.title}"
-        )
+        return problem(source, ("kind",), "kind", f"{shown(said)} cannot be declared in this file; write {kind.title}")
     return None
 
 
@@ -92,16 +93,15 @@ def _unknown_key(error: Any, source: bytes) -> Iterator[Problem]:
     for name in error.instance:
         if name not in known:
             hint = suggest(name, known) or f"; known are {', '.join(known)}"
-            yield problem(source, (*error.absolute_path, name), "unknown-key", f"'{name}'{hint}", at_key=True)
+            yield problem(source, (*error.absolute_path, name), "unknown-key", f"{shown(name)}{hint}", at_key=True)
 
 
 def _required(error: Any, source: bytes) -> Iterator[Problem]:
     for name in error.validator_value:
         if name not in error.instance and repr(name) in error.message:
-            meant = _example(error.schema.get("properties", {}).get(name, {}))
-            yield problem(
-                source, _path(error), "required", f"'{name}' is missing; write {name}: {meant}", at_key=True
-            )
+            rules = error.schema.get("properties", {}).get(name, {})
+            meant = f"; write {name}: {_example(rules)}" if _example(rules) else ""
+            yield problem(source, _path(error), "required", f"'{name}' is missing{meant}")
 
 
 def _type(error: Any, source: bytes) -> Iterator[Problem]:
@@ -127,13 +127,13 @@ def _pattern_said(error: Any, source: bytes) -> Iterator[Problem]:
         yield problem(source, path, "name", message, at_key=True)
         return
     code = "name" if error.validator_value == NAME_PATTERN else "format"
-    message = f"{_name(error)} {shown(error.instance)} is not allowed; {_meaning(error)}"
-    yield problem(source, _path(error), code, message)
+    said = "" if "@" in error.instance else f" {shown(error.instance)}"  # it may hold a password
+    yield problem(source, _path(error), code, f"{_name(error)}{said} is not allowed; {_meaning(error)}")
 
 
 def _meaning(error: Any) -> str:
-    rule = error.validator_value
-    return MEANINGS.get(rule) or f"write it like {_example(error.schema)} ({rule})"
+    by_name = MEANINGS.get(_name(error)) or MEANINGS.get(error.validator_value)
+    return by_name or f"write it like {_example(error.schema)}"
 
 
 def _limit(error: Any, source: bytes) -> Iterator[Problem]:
@@ -157,18 +157,14 @@ def _unique(error: Any, source: bytes) -> Iterator[Problem]:
             yield problem(source, path, "duplicate-name", f"{shown(item)} is in the list twice; keep one")
 
 
-def _forbidden(error: Any, source: bytes) -> Iterator[Problem]:
-    message = f"'{_name(error)}' does not go together with the keys beside it; remove one"
-    yield problem(source, _path(error), "conflict", message, at_key=True)
+def _conflict(error: Any, source: bytes) -> Iterator[Problem]:
+    for name in error.validator_value["required"]:
+        message = f"'{name}' does not go together with the keys beside it; remove one"
+        yield problem(source, (*_path(error), name), "conflict", message, at_key=True)
 
 
 def _otherwise(error: Any, source: bytes) -> Iterator[Problem]:
-    code = "conflict" if error.validator is None else str(error.validator)
-    yield from (
-        _forbidden(error, source)
-        if code == "conflict"
-        else [problem(source, _path(error), code, error.message)]
-    )
+    yield problem(source, _path(error), str(error.validator), error.message)
 
 
 def _path(error: Any) -> Path:
@@ -180,10 +176,9 @@ def _name(error: Any) -> str:
 
 
 def _example(rules: Any) -> str:
-    if not isinstance(rules, dict):
-        return "…"
-    examples = rules.get("examples") or rules.get("enum") or ([rules["const"]] if "const" in rules else ["…"])
-    return str(examples[0])
+    constant = [rules["const"]] if "const" in rules else []
+    examples = rules.get("examples") or rules.get("enum") or constant
+    return str(examples[0]) if examples else ""
 
 
 def _a(value: Any) -> str:
@@ -200,7 +195,6 @@ _SAYERS: Mapping[str | None, Callable[[Any, bytes], Iterator[Problem]]] = {
     "const": _value,
     "pattern": _pattern_said,
     "uniqueItems": _unique,
-    **dict.fromkeys(
-        ("maxLength", "minLength", "maxItems", "minItems", "maxProperties", "minimum", "maximum"), _limit
-    ),
+    "not": _conflict,
+    **dict.fromkeys(("maxLength", "minLength", "maxItems", "minItems", "maxProperties", "minimum", "maximum"), _limit),
 }

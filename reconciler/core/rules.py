@@ -35,9 +35,7 @@ def identity(document: Document, expected: Mapping[str, str]) -> Iterator[Proble
     for name, meant in expected.items():
         said = document.value["metadata"][name]
         if said != meant:
-            message = (
-                f"metadata.{name} is '{said}' and the path says '{meant}'; write {meant}, or move the file"
-            )
+            message = f"metadata.{name} is '{said}' and the path says '{meant}'; write {meant}, or move the file"
             yield document.at(("metadata", name), "identity", message)
 
 
@@ -52,9 +50,7 @@ def catalogue(document: Document, known: Catalogue) -> Iterator[Problem]:
         yield from _provider(document, place, resource["provider"], known.providers)
 
 
-def _region(
-    document: Document, path: Path, name: str | None, known: Mapping[str, Region] | None
-) -> Iterator[Problem]:
+def _region(document: Document, path: Path, name: str | None, known: Mapping[str, Region] | None) -> Iterator[Problem]:
     if name is not None and known is not None and name not in known:
         message = f"'{name}' is not one of {', '.join(sorted(known))} ({REGIONS_FILE}){suggest(name, known)}"
         yield document.at(path, "region", message)
@@ -62,13 +58,11 @@ def _region(
 
 def _provider(document: Document, path: Path, name: str, known: Mapping[str, bool]) -> Iterator[Problem]:
     if name not in known:
-        listed = ", ".join(sorted(known)) or "the catalogue, which is empty"
-        message = f"'{name}' is not one of {listed} (providers/*/provider.yaml){suggest(name, known)}"
+        listed = f"is not one of {', '.join(sorted(known))}" if known else "is unknown: the catalogue is empty"
+        message = f"'{name}' {listed} (providers/*/provider.yaml){suggest(name, known)}"
         yield document.at(path, "provider", message)
     elif not known[name]:
-        yield document.at(
-            path, "provider", f"providers/{name}/provider.yaml is invalid; it must be repaired first"
-        )
+        yield document.at(path, "provider", f"providers/{name}/provider.yaml is invalid; it must be repaired first")
 
 
 def whole(declaration: Mapping[str, Any], document: Document, tenant_file: str) -> Iterator[Problem]:

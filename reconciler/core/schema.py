@@ -27,9 +27,7 @@ TYPES: Mapping[str, Callable[[Any], bool]] = {
     "number": lambda value: type(value) is int or type(value) is float,
     "null": lambda value: value is None,
 }
-ANNOTATIONS = frozenset(
-    {"$schema", "$id", "title", "description", "default", "examples", "definitions", "format"}
-)
+ANNOTATIONS = frozenset({"$schema", "$id", "title", "description", "default", "examples", "definitions", "format"})
 COMPANIONS = frozenset({"then", "else"})
 
 
@@ -149,6 +147,11 @@ def _names(rules: Json, definitions: Json) -> Check:
     return lambda value: type(value) is not dict or all(map(check, value))
 
 
+def _not(rules: Json, definitions: Json) -> Check:
+    check = compile_schema(rules["not"], definitions)
+    return lambda value: not check(value)
+
+
 def _condition(rules: Json, definitions: Json) -> Check:
     condition = compile_schema(rules["if"], definitions)
     then = compile_schema(rules.get("then", True), definitions)
@@ -189,6 +192,7 @@ _NESTED: Mapping[str, Callable[[Json, Json], Check]] = {
     "items": _items,
     "propertyNames": _names,
     "if": _condition,
+    "not": _not,
     "properties": _properties,
     "additionalProperties": _additional,
 }

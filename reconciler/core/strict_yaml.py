@@ -95,9 +95,7 @@ def _refuse_bytes(data: bytes) -> Problem | None:
     if len(data) > MAX_BYTES:
         return Problem(1, 1, "too-large", TOO_LARGE)
     if data.startswith(BYTE_ORDER_MARK):
-        return Problem(
-            1, 1, "byte-order-mark", "the file begins with a byte order mark; save it as UTF-8 without one"
-        )
+        return Problem(1, 1, "byte-order-mark", "the file begins with a byte order mark; save it as UTF-8 without one")
     try:
         data.decode()
     except UnicodeDecodeError as error:
@@ -105,7 +103,9 @@ def _refuse_bytes(data: bytes) -> Problem | None:
     strange = STRANGE_BREAK.search(data)
     if strange:
         return Problem(
-            *_place(data, strange.start()), "line-break", "not every reader sees a line break here; use \\n"
+            *_place(data, strange.start()),
+            "line-break",
+            "some readers see no line break here; write an ordinary one",
         )
     return None
 
@@ -119,11 +119,19 @@ def _place(data: bytes, offset: int) -> tuple[int, int]:
 def _syntax(error: YAMLError, data: bytes) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:  # a ReaderError: a character that YAML does not allow; its position counts bytes
-        offset = getattr(error, "position", 0)
-        return Problem(*_place(data, offset), "syntax", "a control character is not allowed here; remove it")
+        place = _place(data, getattr(error, "position", 0))
+        return Problem(*place, "syntax", "a control character is not allowed here; remove it")
+    return Problem(mark.line + 1, mark.column + 1, "syntax", _said(error, mark, data.decode().splitlines()))
+
+
+def _said(error: YAMLError, mark: Any, lines: list[str]) -> str:
+    """What libyaml says, with the two hints that people need most."""
+    if mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] == "\t":
+        return "a tab cannot indent; use blanks"
     words = [getattr(error, "context", None), getattr(error, "problem", None)]
     said = ", ".join(word for word in words if word) or "this is not YAML"
-    return Problem(mark.line + 1, mark.column + 1, "syntax", said)
+    began = getattr(error, "context_mark", None)
+    return said if began is None or began.line == mark.line else f"{said} (it began in line {began.line + 1})"
 
 
 def _document(reader: _Reader) -> Any:
@@ -178,9 +186,7 @@ def _mapping(reader: _Reader, depth: int) -> dict[str, Any]:
     while type(event) is not MappingEndEvent:
         key = _key(reader, event, depth)
         if key in values:
-            reader.note(
-                event.start_mark, "duplicate-key", f"{shown(key)} is written twice in this mapping; keep one"
-            )
+            reader.note(event.start_mark, "duplicate-key", f"{shown(key)} is written twice in this mapping; keep one")
         values[key] = _value(reader, following(), depth + 1)
         event = following()
     return values
@@ -202,24 +208,19 @@ def _scalar(reader: _Reader, event: Any) -> Any:
     if event.style:
         value: Any = text
         if CONTROL.search(text):
-            reader.note(
-                event.start_mark, "control-character", "a control character is in this string; remove it"
-            )
+            reader.note(event.start_mark, "control-character", "a control character is in this string; remove it")
     else:
         value, code, message = plain(text)
         if code:
             reader.note(event.start_mark, code, message)
     if "{{" in text:
-        reader.note(
-            event.start_mark, "template", "'{{' is never allowed: Argo would expand it; write the text out"
-        )
+        reader.note(event.start_mark, "template", "'{{' is never allowed: Argo would expand it; write the text out")
     return value
 
 
 def _decorated(reader: _Reader, event: Any) -> None:
     if event.anchor:
-        reader.note(
-            event.start_mark, "anchor", f"the anchor &{event.anchor} is not supported; write values out"
-        )
+        reader.note(event.start_mark, "anchor", f"the anchor &{event.anchor} is not supported; write values out")
     if event.tag:
-        reader.note(event.start_mark, "tag", f"the tag {event.tag} is not supported; remove it")
+        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+        reader.note(event.start_mark, "tag", f"the tag {tag} is not supported; remove it")

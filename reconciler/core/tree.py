@@ -16,9 +16,7 @@ from reconciler.core.names import ENVIRONMENT_MAX, OTHER_MAX, TENANT_MAX, Key, i
 TENANTS, PROVIDERS = "tenants", "providers"
 REGIONS_FILE = "providers/regions.yaml"
 TENANT_FILE = "tenant.yaml"
-WELCOME = frozenset(
-    {"README.md", "CODEOWNERS", "OWNERS", ".gitkeep", ".gitignore", ".gitattributes", ".editorconfig"}
-)
+WELCOME = frozenset({"README.md", "CODEOWNERS", "OWNERS", ".gitkeep", ".gitignore", ".gitattributes", ".editorconfig"})
 NOT_NAME = re.compile(r"[^a-z0-9]+")
 
 
@@ -113,12 +111,11 @@ def _tenant_file(layout: Layout, entry: Entry, tenant: str, file: str) -> Refusa
         return None
     if not is_name(tenant, TENANT_MAX):
         return "name", f"'{tenant}' is no name of a tenant; {_rule(TENANT_MAX)}"
-    stem, dot, extension = file.rpartition(".")
-    if extension != "yaml" or not dot:
-        return (
-            "extension",
-            f"a declaration's name ends in .yaml; rename it to {_stem(file) or 'ENVIRONMENT'}.yaml",
-        )
+    stem, _, extension = file.rpartition(".")
+    if extension in ("yml", "json", "YAML", "YML"):
+        return "extension", f"a declaration's name ends in .yaml; rename it to {stem}.yaml"
+    if extension != "yaml" or not stem:
+        return "unexpected-file", "only declarations (ENVIRONMENT.yaml), README.md and CODEOWNERS belong here"
     if file == TENANT_FILE:
         layout.tenants[tenant] = entry
         return None
@@ -195,9 +192,7 @@ def scope(path: str) -> Scope:
     """Which keys a finding at `path` holds. Names that are not allowed hold the nearest name that is."""
     parts = path.split("/")
     if parts[0] != TENANTS:
-        return (
-            EVERYTHING if len(parts) == 1 or (_stem(parts[1]) == "regions" and len(parts) == 2) else NOTHING
-        )
+        return EVERYTHING if len(parts) == 1 or (_stem(parts[1]) == "regions" and len(parts) == 2) else NOTHING
     if len(parts) == 1:
         return EVERYTHING
     if len(parts) == 2:

@@ -89,9 +89,7 @@ class Repository:
         try:
             return str(self._repo.git.rev_parse("--verify", "--quiet", f"{ref}^{{commit}}"))
         except GitCommandError as error:
-            raise UnknownRevision(
-                f"{self.location} has no commit '{ref}'; fetch it, or check the name"
-            ) from error
+            raise UnknownRevision(f"{self.location} has no commit '{ref}'; fetch it, or check the name") from error
 
     def is_ancestor(self, ancestor: str, descendant: str) -> bool:
         """Whether `descendant` contains `ancestor` (or is it)."""
@@ -101,9 +99,7 @@ class Repository:
         except GitCommandError as error:
             if error.status == 1:
                 return False
-            raise SourceUnavailable(
-                f"the history of {self.location} cannot be read: {_said(error)}"
-            ) from error
+            raise SourceUnavailable(f"the history of {self.location} cannot be read: {_said(error)}") from error
         return True
 
     def desired(self, commit: str) -> Desired:
@@ -120,13 +116,9 @@ class Repository:
     def _list(self, revision: str) -> Iterable[Entry]:
         command = ["git", "ls-tree", "-r", "-z", "--long", "--full-tree", revision, "--", TENANTS, PROVIDERS]
         try:
-            listing: bytes = self._repo.git.execute(
-                command, stdout_as_string=False, strip_newline_in_stdout=False
-            )
+            listing: bytes = self._repo.git.execute(command, stdout_as_string=False, strip_newline_in_stdout=False)
         except GitCommandError as error:
-            raise SourceUnavailable(
-                f"commit {revision} of {self.location} cannot be read: {_said(error)}"
-            ) from error
+            raise SourceUnavailable(f"commit {revision} of {self.location} cannot be read: {_said(error)}") from error
         return entries(listing)
 
     def _document(self, kind: Kind, entry: Entry) -> Document:
