@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ RECIPE = {
     "kubernetes": "1",
     "argo": "2",
 }  # raise one when the code below builds something else from the same pins
+Make = Callable[[Path, Path, Path], None]
 REMEDY = "read the log; if modules could not be downloaded, check `go env GOPROXY`; then try again"
 
 
@@ -47,7 +49,7 @@ def build(progress: Progress) -> Binaries:
     )
 
 
-def _once(group: str, make, hint: str, progress: Progress) -> Path:
+def _once(group: str, make: Make, hint: str, progress: Progress) -> Path:
     """The folder that `make(go, folder, log)` fills; it appears under its key only when it is complete."""
     done = cache() / "binaries" / f"{group}-{versions.key(group, RECIPE[group])}"
     if done.exists():

@@ -55,9 +55,8 @@ def named(context: str) -> dict[str, Any]:
             cluster = _somewhere("clusters", "cluster", found["cluster"])
             user = _somewhere("users", "user", found.get("user", ""))
             return kubeconfig.single(context, cluster or {}, user or {}, found.get("namespace"))
-    raise ClusterError(
-        f"No context {context!r} in {', '.join(map(str, _files()))}", remedy="kubectl config get-contexts"
-    )
+    where = ", ".join(map(str, _files())) or "any kubeconfig: there is none"
+    raise ClusterError(f"No context {context!r} in {where}", remedy="kubectl config get-contexts")
 
 
 def _files() -> list[Path]:

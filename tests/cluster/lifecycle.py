@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import urllib.request
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -139,7 +140,7 @@ def _wait_ready(own: Addresses, runtime: Runtime) -> None:
         must_run(mark.name, runtime)
 
 
-def _wait_for(runtime: Runtime, program: str, probe) -> None:
+def _wait_for(runtime: Runtime, program: str, probe: Callable[[], object]) -> None:
     wait(program, probe, seconds=90, watch=lambda: must_run(program, runtime))
 
 

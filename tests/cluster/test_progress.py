@@ -1,0 +1,17 @@
+import pytest
+
+from tests.cluster.progress import Progress
+
+
+def test_a_finished_step_says_its_seconds():
+    said = []
+    with Progress(said.append).step("build", hint="5 min; log: x"):
+        assert said == ["    ...    build (5 min; log: x)"]
+    assert said[1].strip().startswith("0.0 s")
+
+
+def test_a_failed_step_is_not_reported_as_done():
+    said = []
+    with pytest.raises(OSError, match="broken"), Progress(said.append).step("build"):
+        raise OSError("broken")
+    assert said == []
