@@ -2,6 +2,8 @@
 
 import sys
 
+from reconciler.cli.output import colour
+
 
 def configure_logging(form: str) -> None:
     """Set structlog up. `auto` is text on a terminal and JSON elsewhere; `quiet` is for commands that print their own."""
@@ -9,7 +11,7 @@ def configure_logging(form: str) -> None:
 
     level = "critical" if form == "quiet" else "info"
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
-    renderer = structlog.dev.ConsoleRenderer() if text else structlog.processors.JSONRenderer()
+    renderer = structlog.dev.ConsoleRenderer(colors=colour(sys.stderr)) if text else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -109,7 +109,7 @@ class Loop:
         for region in desired.regions.values():
             if region.name not in self.world.regions:
                 self._watch_region(region)
-        self.queue.add(changed_keys(before, desired) if before else self._all())
+        self.queue.add(self._in_order(changed_keys(before, desired) if before else self._all()))
 
     def source_failed(self, error: TenantctlError) -> None:
         """The repository could not be read; what was read last stays in force."""
@@ -127,12 +127,17 @@ class Loop:
         for reflector in watch.reflectors:
             _thread(reflector.run)
 
+    def _in_order(self, keys: Iterable[Key]) -> list[Key]:
+        """By ring, then by name: the order in which places are given away when there are too few."""
+        declared = self.desired.environments if self.desired else {}
+        return sorted(keys, key=lambda key: (declared[key].policy.ring if key in declared else 0, key))
+
     def _all(self) -> set[Key]:
         return self.world.keys() | set(self.desired.environments if self.desired else ())
 
     def _resync(self) -> None:
         while not self._stopped.wait(self._settings.resync):
-            self.queue.add(self._all())
+            self.queue.add(self._in_order(self._all()))
 
     def _key_changed(self, key: Key) -> None:
         record = self.world.record(key) if hasattr(self, "world") else None
@@ -154,7 +159,7 @@ class Loop:
             log.warning("region does not answer", region=region, error=trouble)
         elif watch and not watch.trouble:
             log.info("region answers", region=region)
-            self.queue.add(self._all())
+            self.queue.add(self._in_order(self._all()))
 
     def _freed(self, region: str) -> None:
         """A run is over: wake as many of those that wait for a place as could be launched, the first in order."""
@@ -181,7 +186,7 @@ class Loop:
         assert desired is not None
         with self._metrics.seconds.time():
             try:
-                done = self.reconciler.reconcile(key, desired)
+                self._done(self.reconciler.reconcile(key, desired))
             except Conflict as error:
                 log.debug("looked at old state", tenant=key.tenant, environment=key.environment, error=str(error))
                 self._again(key, "conflict", RETRY_FIRST)
@@ -190,8 +195,6 @@ class Loop:
             except Exception:
                 log.exception("pass failed", tenant=key.tenant, environment=key.environment)
                 self._again(key, "unexpected", RETRY_MOST)
-            else:
-                self._done(done)
 
     def _regions_pending(self) -> bool:
         """Whether a region was not heard of at all yet, neither well nor ill: at the start, wait for the first word."""
@@ -206,7 +209,7 @@ class Loop:
         self._wait_for_place(done)
         if done.event not in ("unchanged", "held", "in progress"):
             log.info(
-                "reconciled", tenant=done.key.tenant, environment=done.key.environment, event=done.event, run=done.run
+                "reconciled", tenant=done.key.tenant, environment=done.key.environment, did=done.event, run=done.run
             )
         if done.again_after is not None:
             self.queue.add_after(done.key, done.again_after)
