@@ -17,6 +17,7 @@ from reconciler.core.errors import UsageError
 @click.option("--repository", metavar="URL", help="The repository of declarations; without it no reconciler is installed.")
 @click.option("--ref", metavar="REF", help="The branch to reconcile.  [default: main]")
 @click.option("--interval", metavar="SECONDS", help="How often to look at the repository without being told.")
+@click.option("--region", metavar="NAME", help="The region of providers/regions.yaml that this cluster is.")
 @click.option("--no-reconciler", is_flag=True, help="Install everything but the reconciler; remove it where it is.")
 @click.option("--workflow-namespace", metavar="NS", help=f"Where runs are.  [default: {labels.WORKFLOW_NAMESPACE}]")
 @click.option(
@@ -53,6 +54,8 @@ def _check(given: dict[str, Any], namespaces: tuple[str, ...]) -> None:
     for namespace in (*namespaces, *filter(None, [given["workflow_namespace"]])):
         if not is_name(namespace, 63):
             raise UsageError(f"'{namespace}' is no namespace")
+    if (given["repository"] or "").partition("://")[2].partition("/")[0].rpartition("@")[0].count(":"):
+        raise UsageError("a URL with a password would be readable in the Deployment; see docs/operations.md, Logging in")
     for option in ("controllers", "annotations"):
         for text in given[option]:
             if not re.fullmatch(r"[A-Za-z0-9:._/@-]+", text):

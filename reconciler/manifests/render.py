@@ -33,6 +33,7 @@ class Settings:
     repository: str = ""
     ref: str = "main"
     interval: str = ""
+    region: str = ""
     workflow_namespace: str = labels.WORKFLOW_NAMESPACE
     controllers: tuple[str, ...] = (CONTROLLER,)
     annotations: tuple[str, ...] = ()  # of lifecycle Jobs, beside the default one
@@ -41,8 +42,7 @@ class Settings:
     def arguments(self) -> list[str]:
         """The reconciler's command line."""
         options = {"--repository": self.repository, "--ref": self.ref, "--interval": self.interval}
-        if self.workflow_namespace != labels.WORKFLOW_NAMESPACE:
-            options["--workflow-namespace"] = self.workflow_namespace
+        options |= {"--local-region": self.region, "--listen": "0.0.0.0:8080"}  # noqa: S104 - a pod's own address
         return ["run", *(word for option, value in options.items() if value for word in (option, value))]
 
     def dump(self) -> str:
