@@ -14,7 +14,7 @@ from reconciler.core.errors import UsageError
 @click.command()
 @cluster_options
 @click.option("--image", metavar="IMAGE", help="Our container image.  [default: this version's]")
-@click.option("--repository", metavar="URL", help="The repository of declarations; without it no reconciler is installed.")
+@click.option("--repository", metavar="URL", help="The declarations; without them no reconciler is installed.")
 @click.option("--ref", metavar="REF", help="The branch to reconcile.  [default: main]")
 @click.option("--interval", metavar="SECONDS", help="How often to look at the repository without being told.")
 @click.option("--region", metavar="NAME", help="The region of providers/regions.yaml that this cluster is.")
@@ -55,7 +55,9 @@ def _check(given: dict[str, Any], namespaces: tuple[str, ...]) -> None:
         if not is_name(namespace, 63):
             raise UsageError(f"'{namespace}' is no namespace")
     if (given["repository"] or "").partition("://")[2].partition("/")[0].rpartition("@")[0].count(":"):
-        raise UsageError("a URL with a password would be readable in the Deployment; see docs/operations.md, Logging in")
+        raise UsageError(
+            "a password in a URL would be readable in the Deployment; docs/operations.md says how to log in"
+        )
     for option in ("controllers", "annotations"):
         for text in given[option]:
             if not re.fullmatch(r"[A-Za-z0-9:._/@-]+", text):
@@ -100,12 +102,13 @@ def _install(
 def _controllers(kube: Any, given: dict[str, Any], before: Any) -> dict[str, Any]:
     """Who Argo's controller is, found from its Deployment where nobody said so."""
     from reconciler.manifests.argo import controllers
+    from reconciler.manifests.render import CONTROLLER
 
     if given["controllers"]:
         return {}
     users = controllers(kube)
     if not users and before is None:
-        note("no Deployment of Argo's workflow controller was found; if it has a user of its own, say --argo-controller USER")
+        note(f"no Deployment of Argo's controller found; assuming the user {CONTROLLER} (--argo-controller USER)")
     return {"controllers": users}
 
 

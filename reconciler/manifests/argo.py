@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from reconciler.adapters.kube import Json, Kube
 from reconciler.adapters.kube.resources import DEPLOYMENTS
 
-SELECTORS = ("app=workflow-controller", "app.kubernetes.io/component=workflow-controller")  # Argo's manifests, its chart
+# As Argo's manifests and as its chart label it.
+SELECTORS = ("app=workflow-controller", "app.kubernetes.io/component=workflow-controller")
 
 
 def controllers(kube: Kube) -> tuple[str, ...]:
@@ -16,9 +17,8 @@ def controllers(kube: Kube) -> tuple[str, ...]:
 
 def versions(kube: Kube) -> tuple[str, ...]:
     """The versions in the tags of the controllers' images; empty when they say nothing."""
-    images = (
-        container["image"] for item in _deployments(kube) for container in item["spec"]["template"]["spec"]["containers"]
-    )
+    pods = (item["spec"]["template"]["spec"] for item in _deployments(kube))
+    images = (container["image"] for pod in pods for container in pod["containers"])
     return tuple(sorted({match[1] for image in images if (match := re.search(r":v?(\d+\.\d+(\.\d+)?)", image))}))
 
 

@@ -1,7 +1,7 @@
 """Manifests from the package's YAML files and the settings of one installation; pure but for reading package data.
 
-A value is put in after the YAML was parsed, so no setting can change a manifest's structure. Every object gets the labels by
-which `install` prunes what older versions left and `uninstall` removes it all.
+A value is put in after the YAML was parsed, so no setting can change a manifest's structure. Every object gets the
+labels by which `install` prunes what older versions left and `uninstall` removes it all.
 """
 
 import json
@@ -42,7 +42,7 @@ class Settings:
     def arguments(self) -> list[str]:
         """The reconciler's command line."""
         options = {"--repository": self.repository, "--ref": self.ref, "--interval": self.interval}
-        options |= {"--local-region": self.region, "--listen": "0.0.0.0:8080"}  # noqa: S104 - a pod's own address
+        options |= {"--local-region": self.region, "--listen": "0.0.0.0:8080"}
         return ["run", *(word for option, value in options.items() if value for word in (option, value))]
 
     def dump(self) -> str:
@@ -52,7 +52,8 @@ class Settings:
     def changed(self, given: Mapping[str, Any]) -> "Settings":
         """These settings with what was given, where it was given and is known."""
         known = {name: value for name, value in given.items() if name in self.__slots__ and value not in (None, ())}
-        return replace(self, **{n: tuple(v) if isinstance(v, list) else v for n, v in known.items()})
+        values: Json = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
+        return replace(self, **values)
 
 
 def installed(namespace: Json | None) -> Settings:
@@ -119,7 +120,8 @@ def _canonical(item: Json) -> Json:
     """A ClusterWorkflowTemplate as Argo's own client writes it; see admission.yaml on the stored templates."""
     if item["kind"] != "ClusterWorkflowTemplate":
         return item
-    return item | {"spec": item["spec"] | {"templates": [_repeated(template) for template in item["spec"]["templates"]]}}
+    templates = [_repeated(template) for template in item["spec"]["templates"]]
+    return item | {"spec": item["spec"] | {"templates": templates}}
 
 
 def _repeated(template: Json) -> Json:

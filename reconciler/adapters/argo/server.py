@@ -1,7 +1,7 @@
 """One Argo Server through the `argo-workflows` client, plain dicts in and out.
 
-The client's generated models reject answers of any other version than their own, so its type checks are off. Runs are not
-launched here but as objects through the Kubernetes API.
+The client's generated models reject what any other version than their own says, so its type checks are off. Runs are
+not launched here but as objects through the Kubernetes API.
 """
 
 import json
@@ -14,7 +14,12 @@ Json = dict[str, Any]
 
 SECONDS = 10
 MESSAGE_MAX = 600
-PLAIN = {"_check_return_type": False, "_check_input_type": False, "_request_timeout": SECONDS}
+UNCHECKED = {"_check_return_type": False, "_request_timeout": SECONDS}
+# Without checks the client refuses its own defaults (None), so they are given.
+PLAIN_BODY = {"_check_input_type": False, "_content_type": "application/json", "_host_index": 0}
+    "_check_input_type": False,
+    "_content_type": "application/json",
+}  # without a type it refuses its own default
 
 
 class ArgoServer:
@@ -46,14 +51,14 @@ class ArgoServer:
         from argo_workflows.api.cluster_workflow_template_service_api import ClusterWorkflowTemplateServiceApi
 
         api = ClusterWorkflowTemplateServiceApi(self._client)
-        self._ask(api.lint_cluster_workflow_template, {"template": template}, _check_input_type=False)
+        self._ask(api.lint_cluster_workflow_template, {"template": template}, **PLAIN_BODY)
 
     def _ask(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         from argo_workflows.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
         try:
-            return call(*arguments, **(PLAIN | options))
+            return call(*arguments, **(UNCHECKED | options))
         except ApiException as error:
             raise _failure(self.url, error) from error
         except HTTPError as error:

@@ -1,0 +1,164 @@
+"""What `tenantctl check` looks at: each check asks one question of the ground and answers with findings.
+
+Nothing is changed; what must be refused is tried as a dry run.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+from typing import Any
+
+from reconciler import __version__
+from reconciler.adapters.kube import Kube
+from reconciler.adapters.kube.resources import CLUSTER_TEMPLATES, DEPLOYMENTS, NAMESPACES
+from reconciler.core import labels
+from reconciler.core.errors import NotAllowed, TenantctlError
+from reconciler.manifests.apply import admission_gap, deployment_gap, require
+from reconciler.manifests.argo import versions
+from reconciler.manifests.render import TEMPLATES, VERSION, Settings, render, team
+from reconciler.manifests.rights import Right, missing, rights
+
+Json = dict[str, Any]
+
+ARGO_MINIMUM = (3, 7)
+
+
+class Verdict(StrEnum):
+    """How a check ended. What cannot be known is said, and is no failure."""
+
+    OK = "ok"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report; `remedy` is what to do about it."""
+
+    check: str
+    verdict: Verdict
+    message: str
+    remedy: str = ""
+
+
+Check = Callable[[], Iterator[Finding]]
+
+
+def run(name: str, check: Check) -> list[Finding]:
+    """The findings of one check; a failure to look is a finding too."""
+    try:
+        return list(check())
+    except NotAllowed as error:
+        return [Finding(name, Verdict.UNKNOWN, f"not allowed to look: {error}", "ask somebody with the right to")]
+    except TenantctlError as error:
+        return [Finding(name, Verdict.FAILED, str(error))]
+
+
+def api_server(kube: Kube) -> Iterator[Finding]:
+    """Does it answer, and as which version."""
+    version = kube.request("GET", "/version")["gitVersion"]
+    yield Finding("api-server", Verdict.OK, f"Kubernetes {version} answers ({kube.where})")
+
+
+def argo(kube: Kube, server_version: Callable[[], str] | None) -> Iterator[Finding]:
+    """Are Argo's kinds served, and is its controller new enough."""
+    require(kube)
+    yield Finding("argo", Verdict.OK, "Argo Workflows' kinds are served")
+    found = [server_version()] if server_version else list(versions(kube))
+    if not found:
+        hint = "--argo-server URL asks Argo Server"
+        yield Finding("argo-version", Verdict.UNKNOWN, "no Deployment of Argo's controller tells its version", hint)
+    for version in found:
+        good = _numbers(version) >= ARGO_MINIMUM
+        minimum = ".".join(map(str, ARGO_MINIMUM))
+        remedy = "" if good else f"upgrade Argo Workflows to {minimum} or newer"
+        yield Finding("argo-version", _verdict(good), f"Argo Workflows {version}", remedy)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    words = version.lstrip("v").split(".")[:2]
+    return tuple(int(word) for word in words if word.isdigit())
+
+
+def _verdict(good: bool) -> Verdict:
+    return Verdict.OK if good else Verdict.FAILED
+
+
+def templates(kube: Kube, settings: Settings) -> Iterator[Finding]:
+    """Is each ClusterWorkflowTemplate there, and this version's to the last field but the image."""
+    for name in TEMPLATES:
+        live = kube.find(CLUSTER_TEMPLATES, None, name)
+        if live is None:
+            said = f"ClusterWorkflowTemplate {name} is missing"
+            yield Finding("templates", Verdict.FAILED, said, "tenantctl install")
+            continue
+        own = _template(settings.changed({"image": _image(live)}), name)
+        if live["spec"] == own["spec"]:
+            yield Finding("templates", Verdict.OK, f"ClusterWorkflowTemplate {name} is this version's ({_image(live)})")
+        else:
+            version = live["metadata"].get("labels", {}).get(VERSION, "unknown")
+            said = f"ClusterWorkflowTemplate {name} (of version {version}) differs from that of version {__version__}"
+            yield Finding("templates", Verdict.FAILED, said, "tenantctl install")
+
+
+def _template(settings: Settings, name: str) -> Json:
+    own = (item for item in render(settings) if item["kind"] == "ClusterWorkflowTemplate")
+    return next(item for item in own if item["metadata"]["name"] == name)
+
+
+def _image(template: Json) -> str:
+    images = (item["container"]["image"] for item in template["spec"].get("templates", []) if "container" in item)
+    return next(images, "")
+
+
+def accounts(kube: Kube, settings: Settings) -> Iterator[Finding]:
+    """May both accounts do what the manifests say, outside of the services' namespaces."""
+    for (user, namespace), group in groupby(rights(render(settings)), lambda right: (right.user, right.namespace)):
+        where = f"in {namespace}" if namespace else "in the whole cluster"
+        lacking = missing(kube, list(group))
+        said = f"{_account(user)} {f'lacks {_listed(lacking)}' if lacking else 'has its rights'} {where}"
+        yield Finding("rights", _verdict(not lacking), said, "tenantctl install" if lacking else "")
+
+
+def _account(user: str) -> str:
+    return "account " + "/".join(user.split(":")[2:])
+
+
+def _listed(lacking: list[Right]) -> str:
+    """By resource, each once, whichever account lacks it."""
+    names = sorted({right.resource for right in lacking})
+    verbs = {name: sorted({right.verb for right in lacking if right.resource == name}) for name in names}
+    return "; ".join(f"{name} ({', '.join(verbs[name])})" for name in names)
+
+
+def services(kube: Kube, settings: Settings) -> Iterator[Finding]:
+    """Has every namespace that takes part bound what its lifecycle Jobs need."""
+    selector = f"{labels.LIFECYCLE}={labels.ENABLED}"
+    names = sorted(item["metadata"]["name"] for item in kube.list(NAMESPACES, labelSelector=selector))
+    if not names:
+        remedy = f"kubectl label namespace NAMESPACE {selector}"
+        yield Finding("services", Verdict.OK, f"no namespace takes part yet ({remedy})")
+    role = [item for item in render(settings) if item["kind"] == "ClusterRole"]
+    for name in names:
+        lacking = missing(kube, rights([*role, *team(settings, name)]))
+        said = f"tenantctl lacks {_listed(lacking)}" if lacking else "its rights are bound"
+        remedy = f"tenantctl install --namespace {name} | kubectl apply -f -" if lacking else ""
+        yield Finding("services", _verdict(not lacking), f"namespace {name} takes part; {said}", remedy)
+
+
+def admission(kube: Kube, settings: Settings) -> Iterator[Finding]:
+    """Is the workflow namespace closed, which only trying can tell."""
+    gap = admission_gap(kube, settings.workflow_namespace)
+    said = gap or f"namespace {settings.workflow_namespace} admits tenantctl's Workflows only"
+    yield Finding("admission", _verdict(not gap), said, "tenantctl install" if gap else "")
+
+
+def reconciler(kube: Kube, settings: Settings) -> Iterator[Finding]:
+    """Is the reconciler available, where one is installed."""
+    if kube.find(DEPLOYMENTS, labels.CONTROL_NAMESPACE, labels.RECONCILER) is None:
+        yield Finding("reconciler", Verdict.OK, "no reconciler is installed here (tenantctl install --repository URL)")
+        return
+    gap = deployment_gap(kube)
+    said = gap or f"the reconciler is available ({settings.repository}, {settings.ref})"
+    yield Finding("reconciler", _verdict(not gap), said)
