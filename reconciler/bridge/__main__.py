@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     discover = commands.add_parser("discover", help="write the lists of what there is to do")
     discover.add_argument("--verb", default=Verb.UPSERT.value, choices=[verb.value for verb in Verb])
     step = commands.add_parser("step", help="do one step")
-    step.add_argument("kind", choices=[kind.value for kind in Kind])
+    step.add_argument("kind", help=", ".join(Kind))
     step.add_argument("item", help="for example upsert/billing/billing-lifecycle")
     return parser
 
@@ -51,6 +51,7 @@ def _run(options: argparse.Namespace, world: World) -> int:
 
 
 def _step(kind: str, item: str) -> Step:
+    """The step to do. Raises UsageError, or says what a later version will do."""
     try:
         step = Step.of_item(kind, item)
     except ValueError as error:

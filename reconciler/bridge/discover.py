@@ -15,16 +15,13 @@ from reconciler.bridge.patience import patiently
 from reconciler.bridge.placements import placement_of
 from reconciler.bridge.say import say
 from reconciler.bridge.world import AUTO, World
-from reconciler.core import labels
-from reconciler.core.discovery import steps_of
+from reconciler.core.discovery import COPIES_LEFT_OUT, TRUSTED, steps_of
 from reconciler.core.errors import Refused, UsageError
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
 from reconciler.core.placement import Placement
 from reconciler.core.step import Kind, Step
 
 KINDS = {"jobs": Kind.JOB, "resources": Kind.RESOURCE, "applications": Kind.APPLICATION}
-OURS = {"labelSelector": f"{labels.KIND}!={labels.COPY}"}
-TRUSTED = {"labelSelector": f"{labels.LIFECYCLE}={labels.ENABLED}"}
 
 
 def discover(kube: Kube, world: World, verb: str) -> int:
@@ -63,13 +60,13 @@ def _auto(kube: Kube, world: World, placement: Placement, verb: str, name: str) 
 
 def lifecycle_jobs(kube: Kube, annotations: tuple[str, ...]) -> list[LifecycleJob]:
     """All lifecycle Jobs of the cluster, trusted or not."""
-    items = patiently(lambda: list(kube.list(JOBS, **OURS)))
+    items = patiently(lambda: list(kube.list(JOBS, labelSelector=COPIES_LEFT_OUT)))
     return [job for raw in items if (job := read_lifecycle_job(raw, annotations))]
 
 
 def enabled(kube: Kube) -> frozenset[str]:
     """The namespaces that the platform labelled as taking part."""
-    items = patiently(lambda: list(kube.list(NAMESPACES, **TRUSTED)))
+    items = patiently(lambda: list(kube.list(NAMESPACES, labelSelector=TRUSTED)))
     return frozenset(item["metadata"]["name"] for item in items)
 
 

@@ -53,7 +53,8 @@ def _run(kube: Kube, world: World, step: Step) -> int:
 def _started(kube: Kube, world: World, step: Step) -> Copy:
     """The step's copy: running, or over since an earlier bridge."""
     copy = copies.find(kube, world, step)
-    say(f"copy {copy.namespace}/{copy.name} is taken up again" if copy else "a copy is made")
+    if copy:
+        say(f"copy {copy.namespace}/{copy.name} is taken up again")
     copy = copy or copies.make(kube, world, step)
     if not copy.suspended or copy.stopped or copy.finished:
         return copy

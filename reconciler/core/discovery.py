@@ -3,12 +3,19 @@
 The bridge's `discover` stage, the reconciler's planning and `jobs list` ask the same functions, so they agree.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core import labels
-from reconciler.core.lifecycle_job import LifecycleJob
+from reconciler.core.job_copy import kueue_managed
+from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
 from reconciler.core.step import Step
+
+Json = dict[str, Any]
+
+TRUSTED = f"{labels.LIFECYCLE}={labels.ENABLED}"  # selects the namespaces that take part
+COPIES_LEFT_OUT = f"{labels.KIND}!={labels.COPY}"  # selects Jobs; annotations cannot be selected
 
 
 def uses(spec: Mapping[str, Any], namespace: str) -> bool:
@@ -25,10 +32,35 @@ def steps_of(
     return {job.step(verb): job for job in sorted(chosen, key=lambda job: (job.namespace, job.name))}
 
 
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """A lifecycle Job, or one that means to be one, and why it would not be run; empty when it would be."""
+
+    job: LifecycleJob
+    trouble: tuple[str, ...]
+
+
+def survey(raws: Iterable[Json], enabled: Collection[str], annotations: Sequence[str]) -> list[Surveyed]:
+    """Everything annotated, by namespace and name, with all that is wrong with each: for people."""
+    found = (_surveyed(raw, enabled, annotations) for raw in raws)
+    return sorted(filter(None, found), key=lambda item: (item.job.namespace, item.job.name))
+
+
+def _surveyed(raw: Json, enabled: Collection[str], annotations: Sequence[str]) -> Surveyed | None:
+    spec = raw.get("spec") or {}
+    job = read_lifecycle_job(raw | {"spec": spec | {"suspend": True}}, annotations)
+    if job is None:
+        return None
+    trouble = [distrust(job, enabled)]
+    trouble += ["it is not suspended (suspend: true)"] if spec.get("suspend") is not True else []
+    trouble += ["Kueue manages it"] if kueue_managed(raw) else []
+    return Surveyed(job, tuple(filter(None, trouble)))
+
+
 def distrust(job: LifecycleJob, enabled: Collection[str]) -> str:
     """Why the Job would not be run, with what to do about it; empty when it would be."""
     if job.namespace not in enabled:
-        return f"namespace {job.namespace} has no label {labels.LIFECYCLE}={labels.ENABLED}; the platform team sets it"
+        return f"namespace {job.namespace} has no label {TRUSTED}; the platform team sets it"
     if not job.verbs:
         return "its annotation names no verb that is known"
     return ""

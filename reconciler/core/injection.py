@@ -33,19 +33,21 @@ class Injection:
     source: str
 
 
+VARIABLES = (
+    "TENANT", "TENANT_ENVIRONMENT", "TENANT_REGION", "TENANT_TIER",
+    "TENANT_VERB", "TENANT_EPOCH", "TENANT_REVISION", "TENANT_RUN",
+)  # fmt: skip
+
+
 def variables(given: Injection) -> dict[str, str]:
     """The environment variables; a value is written as in JSON, a string without its quotes."""
-    placement = given.placement
-    return {
-        "TENANT": placement.key.tenant,
-        "TENANT_ENVIRONMENT": placement.key.environment,
-        "TENANT_REGION": str(placement.spec.get("region", "")),
-        "TENANT_TIER": str(placement.spec.get("tier", DEFAULTS["tier"])),
-        "TENANT_VERB": given.step.verb,
-        "TENANT_EPOCH": str(placement.epoch),
-        "TENANT_REVISION": placement.revision,
-        "TENANT_RUN": given.run,
-    } | {PARAMETER + name.upper().replace("-", "_"): _text(value) for name, value in _parameters(placement).items()}
+    placement, spec = given.placement, given.placement.spec
+    key, epoch = placement.key, str(placement.epoch)
+    place = (key.tenant, key.environment, str(spec.get("region", "")), str(spec.get("tier", DEFAULTS["tier"])))
+    values = (*place, given.step.verb, epoch, placement.revision, given.run)
+    return dict(zip(VARIABLES, values, strict=True)) | {
+        PARAMETER + name.upper().replace("-", "_"): _text(value) for name, value in _parameters(placement).items()
+    }
 
 
 def files(placement: Placement) -> dict[str, str]:

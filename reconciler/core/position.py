@@ -25,8 +25,11 @@ def position(source: bytes, path: Path, *, at_key: bool = False) -> tuple[int, i
     exists.
     """
     node = _composed(source)
-    if node is None:
-        return START
+    return START if node is None else place_in(node, path, at_key=at_key)
+
+
+def place_in(node: Node, path: Path, *, at_key: bool = False) -> tuple[int, int]:
+    """The same in a document that is composed already."""
     for index, step in enumerate(path):
         key, value = _child(node, step)
         if value is None:

@@ -7,7 +7,7 @@ break.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from reconciler.core.finding import Finding
 
@@ -78,12 +78,28 @@ def github(validation: Validation) -> str:
 
     Source: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
     """
-    return "\n".join(map(_annotation, validation.findings))
+    return "\n".join(map(annotation, validation.findings))
 
 
-def _annotation(finding: Finding) -> str:
+class Placed(Protocol):
+    """What is said about a place in a file."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+
+
+def annotation(finding: Placed, command: str = "error") -> str:
+    """One workflow command: error, warning or notice."""
     place = f"file={_property(finding.path)},line={finding.line},col={finding.column}"
-    return f"::error {place},title={_property(finding.code)}::{_escaped(finding.message)}"
+    return f"::{command} {place},title={_property(finding.code)}::{_escaped(finding.message)}"
 
 
 def _escaped(value: str) -> str:

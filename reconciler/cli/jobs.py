@@ -1,0 +1,166 @@
+"""`tenantctl jobs`: `list` what a region's clusters hold of lifecycle Jobs, `lint` manifests of them offline."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.cli import output as out
+from reconciler.cli.options import cluster_options, output_option
+from reconciler.core import labels
+from reconciler.core.errors import UsageError
+from reconciler.report.job_findings import FORMATS, JobFinding, summary
+
+Json = dict[str, Any]
+HEADER = ("NAMESPACE", "NAME", "VERBS", "OWNER", "RUNS")
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def annotation_option(function: Any) -> Any:
+    """--annotation: keys that mark lifecycle Jobs, beside the default one. Passed as `annotations`."""
+    text = f"One more annotation that marks lifecycle Jobs, beside {labels.VERBS_ANNOTATION}; can be repeated."
+    return click.option("--annotation", "annotations", metavar="KEY", multiple=True, help=text)(function)
+
+
+@click.group()
+def command() -> None:
+    """List and lint lifecycle Jobs."""
+
+
+@command.command("list")
+@cluster_options
+@click.option("-n", "--namespace", metavar="NAMESPACE", help="Only Jobs of this namespace, which is the service.")
+@annotation_option
+@output_option("text", "json", "yaml", "name", "wide")
+def list_command(
+    context: str | None, kubeconfig: str | None, namespace: str | None, annotations: tuple[str, ...], output: str
+) -> int:
+    """List the lifecycle Jobs of a cluster: their verbs, their owners, and why one would not be run."""
+    rows = [_row(item) for item in _discovered(context, kubeconfig, namespace, _keys(annotations))]
+    printers = {"json": out.as_json, "yaml": out.as_yaml, "name": _names, "wide": _wide, "text": _text}
+    shown = printers[output](rows)
+    if shown:
+        out.data(shown)
+    if not rows:
+        out.note(f"no lifecycle Jobs; a suspended Job with the annotation {labels.VERBS_ANNOTATION} is one")
+    return 0
+
+
+def _keys(annotations: Iterable[str]) -> tuple[str, ...]:
+    return (labels.VERBS_ANNOTATION, *annotations)
+
+
+def _discovered(context: str | None, kubeconfig: str | None, namespace: str | None, keys: Sequence[str]) -> list[Any]:
+    from reconciler.adapters.kube import connect
+    from reconciler.adapters.kube.resources import JOBS, NAMESPACES
+    from reconciler.core.discovery import COPIES_LEFT_OUT, TRUSTED, survey
+
+    kube = connect(context, kubeconfig)
+    try:
+        enabled = {item["metadata"]["name"] for item in kube.list(NAMESPACES, labelSelector=TRUSTED)}
+        return survey(kube.list(JOBS, namespace, labelSelector=COPIES_LEFT_OUT), enabled, keys)
+    finally:
+        kube.close()
+
+
+def _row(item: Any) -> Json:
+    job = asdict(item.job)
+    order = ("namespace", "name", "verbs", "unknown", "owner", "hash")
+    return {key: job[key] for key in order} | {"runs": not item.trouble, "reasons": list(item.trouble)}
+
+
+def _names(rows: list[Json]) -> str:
+    return "\n".join(f"{row['namespace']}/{row['name']}" for row in rows)
+
+
+def _text(rows: list[Json]) -> str:
+    return out.table(HEADER, map(_cells, rows)) if rows else ""
+
+
+def _wide(rows: list[Json]) -> str:
+    return out.table((*HEADER, "HASH"), [(*_cells(row), row["hash"]) for row in rows]) if rows else ""
+
+
+def _cells(row: Json) -> tuple[str, ...]:
+    runs = "yes" if row["runs"] else "no: " + "; ".join(row["reasons"])
+    verbs = ",".join([*row["verbs"], *(f"{verb}?" for verb in row["unknown"])])
+    return row["namespace"], row["name"], verbs or "-", row["owner"] or "-", runs
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, or standard input, to be linted."""
+
+    name: str
+    data: bytes
+
+
+@command.command("lint", epilog="Example:  tenantctl jobs lint deploy/   ·   helm template . | tenantctl jobs lint -")
+@click.argument("paths", nargs=-1, required=True)
+@annotation_option
+@output_option(*FORMATS)
+def lint_command(paths: tuple[str, ...], annotations: tuple[str, ...], output: str) -> int:
+    """Check manifests of lifecycle Jobs against the contract, without a cluster.
+
+    PATHS are YAML files, folders of them, or - for standard input; objects of other kinds are passed over.
+    Exit code 1: there are errors. Warnings and notes leave it at 0.
+    """
+    from reconciler.core.job_contract import Level
+
+    findings, jobs = _lint(_sources(paths), _keys(annotations))
+    shown = FORMATS[output](findings)
+    if shown:
+        out.data(shown)
+    out.note(summary(findings, jobs))
+    return int(any(finding.level is Level.ERROR for finding in findings))
+
+
+def _sources(paths: Iterable[str]) -> Iterator[Source]:
+    for path in paths:
+        if path == "-":
+            yield Source("<stdin>", sys.stdin.buffer.read())
+            continue
+        for file in _files(Path(path)):
+            yield Source(str(file), _content(file))
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES and file.is_file())
+    return [path]
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+
+
+def _lint(sources: Iterable[Source], keys: Sequence[str]) -> tuple[list[JobFinding], int]:
+    from reconciler.core.job_contract import Advice, Level, advice, is_lifecycle, symmetry
+    from reconciler.core.manifest import Manifest, read_manifests
+
+    findings: list[JobFinding] = []
+    jobs: list[tuple[Source, Manifest]] = []
+
+    def note(source: Source, manifest: Manifest, item: Advice) -> None:
+        place = manifest.position(item.path, at_key=item.at_key)
+        findings.append(JobFinding(source.name, *place, item.level, item.code, item.message))
+
+    for source in sources:
+        manifests, problem = read_manifests(source.data)
+        jobs += [(source, manifest) for manifest in manifests if is_lifecycle(manifest.value, keys)]
+        if problem and any(key.encode() in source.data for key in keys):
+            hint = "; render the template first" if b"{{" in source.data else ""
+            place = (source.name, problem.line, problem.column)
+            findings.append(JobFinding(*place, Level.ERROR, problem.code, problem.message + hint))
+    for source, manifest in jobs:
+        for item in advice(manifest.value, keys):
+            note(source, manifest, item)
+    for index, item in symmetry([manifest.value for _, manifest in jobs], keys):
+        note(*jobs[index], item)
+    return sorted(findings), len(jobs)
