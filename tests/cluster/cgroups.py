@@ -35,7 +35,7 @@ def create(netns: str) -> Path:
 def kill(netns: str, patience: float = 10.0) -> list[int]:
     """Ends every process in the cluster's folders; returns those that would not go."""
     deadline = time.monotonic() + patience
-    while (left := _members(netns)) and time.monotonic() < deadline:
+    while (left := members(netns)) and time.monotonic() < deadline:
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -61,7 +61,8 @@ def _remove_when_free(path: Path) -> None:
     return None
 
 
-def _members(netns: str) -> list[int]:
+def members(netns: str) -> list[int]:
+    """The processes in the cluster's folders."""
     pids: set[int] = set()
     for own in _own(netns):
         for file in own.rglob("cgroup.procs"):

@@ -52,8 +52,10 @@ def _forget_outside(netns: str, folder: Path) -> None:
 
 
 def forgotten() -> list[str]:
-    """Clusters whose folder is gone but whose network namespace is still there."""
-    if not network.NAMESPACES.exists():
-        return []
-    found = (path.name.removeprefix("tenantctl-") for path in network.NAMESPACES.glob("tenantctl-*"))
-    return [name for name in found if not (clusters() / name).exists()]
+    """Clusters whose folder is gone but whose network namespace is still there.
+
+    Where processes still run it may be someone's cluster with another state folder: only naming it ends it.
+    """
+    found = [path.name.removeprefix("tenantctl-") for path in network.NAMESPACES.glob("tenantctl-*")]
+    gone = [name for name in found if not (clusters() / name).exists()]
+    return [name for name in gone if not cgroups.members(addresses.of(name).netns)]

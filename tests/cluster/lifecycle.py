@@ -92,8 +92,8 @@ def _start(name: str, tell: Progress) -> Cluster:
 
 
 def _prepare(own: Addresses, folder: Path) -> tuple[Runtime, identities.Identities]:
+    network.create(own)  # first, since it refuses when the addresses are another's
     folder.mkdir(parents=True, mode=0o700)
-    network.create(own)
     runtime = Runtime(folder, own.netns, cgroups.create(own.netns))
     return runtime, identities.create(own, folder / "keys")
 

@@ -47,5 +47,5 @@ def _refuse_foreign(own: Addresses) -> None:
     if other:
         raise ClusterError(
             f"The addresses of the cluster {own.name} are in use: {other[0]}",
-            remedy="choose another NAME, or take that network down",
+            remedy=f"make cluster-down NAME={own.name} if it is a cluster of yours, else choose another NAME",
         )
