@@ -15,11 +15,6 @@ Json = dict[str, Any]
 SECONDS = 10
 MESSAGE_MAX = 600
 UNCHECKED = {"_check_return_type": False, "_request_timeout": SECONDS}
-# Without checks the client refuses its own defaults (None), so they are given.
-PLAIN_BODY = {"_check_input_type": False, "_content_type": "application/json", "_host_index": 0}
-    "_check_input_type": False,
-    "_content_type": "application/json",
-}  # without a type it refuses its own default
 
 
 class ArgoServer:
@@ -49,16 +44,17 @@ class ArgoServer:
     def lint(self, template: Json) -> None:
         """Have a ClusterWorkflowTemplate checked. Raises TenantctlError with what is wrong with it."""
         from argo_workflows.api.cluster_workflow_template_service_api import ClusterWorkflowTemplateServiceApi
+        from argo_workflows.models import IoArgoprojWorkflowV1alpha1ClusterWorkflowTemplateLintRequest as Request
 
         api = ClusterWorkflowTemplateServiceApi(self._client)
-        self._ask(api.lint_cluster_workflow_template, {"template": template}, **PLAIN_BODY)
+        self._ask(api.lint_cluster_workflow_template, Request(template=template, _check_type=False))
 
-    def _ask(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    def _ask(self, call: Callable[..., Any], *arguments: Any) -> Any:
         from argo_workflows.exceptions import ApiException
         from urllib3.exceptions import HTTPError
 
         try:
-            return call(*arguments, **(UNCHECKED | options))
+            return call(*arguments, **UNCHECKED)
         except ApiException as error:
             raise _failure(self.url, error) from error
         except HTTPError as error:
