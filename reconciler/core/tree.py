@@ -41,7 +41,7 @@ _REFUSALS = {
     Mode.SYMLINK: ("symlink", "put the file itself there"),
     Mode.SUBMODULE: ("submodule", "put the files themselves there"),
     Mode.OTHER: ("mode", "put a file there"),
-    Mode.UNREADABLE: ("unreadable", "give yourself the permission (chmod)"),
+    Mode.UNREADABLE: ("unreadable", "give yourself the right to (chmod)"),
 }
 
 
@@ -116,6 +116,8 @@ def _tenant_file(layout: Layout, entry: Entry, tenant: str, file: str) -> Refusa
         return "extension", f"a declaration's name ends in .yaml; rename it to {stem}.yaml"
     if extension != "yaml" or not stem:
         return "unexpected-file", "only declarations (ENVIRONMENT.yaml), README.md and CODEOWNERS belong here"
+    if tenant in layout.tenants if file == TENANT_FILE else Key(tenant, stem) in layout.environments:
+        return "duplicate-path", "the tree has this path twice; write the tree again with git"
     if file == TENANT_FILE:
         layout.tenants[tenant] = entry
         return None

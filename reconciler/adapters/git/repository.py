@@ -26,6 +26,7 @@ from reconciler.core.strict_yaml import MAX_BYTES
 from reconciler.core.tree import PROVIDERS, TENANTS, Entry, lay_out
 
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+MEMORY_MARGIN = 100
 MEMORY_FACTOR = 4  # how many generations of documents are remembered at most
 
 
@@ -133,11 +134,12 @@ class Repository:
         try:
             data: bytes = self._repo.git.get_object_data(entry.id)[3]
         except (GitError, ValueError, OSError) as error:
+            self._repo.git.clear_cache()  # the process may be gone; the next read starts another
             raise SourceUnavailable(f"{entry.path} of {self.location} cannot be read: {error}") from error
         return data
 
     def _forget(self, wanted: list[tuple[Entry, Kind]]) -> None:
-        limit = MEMORY_FACTOR * len(wanted) + 100
+        limit = MEMORY_FACTOR * len(wanted) + MEMORY_MARGIN
         if len(self._documents) > limit:
             kept = {(kind, entry.id) for entry, kind in wanted}
             self._documents = {name: document for name, document in self._documents.items() if name in kept}
