@@ -7,10 +7,13 @@ machine reaches its package index is mounted during the build and stays out of t
 from __future__ import annotations
 
 import configparser
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from . import requirements, versions
 from .command import quiet, run
@@ -29,32 +32,56 @@ KEEP = 3
 
 def current() -> str:
     """The image's name for the sources as they are now."""
-    return f"{NAME}:{versions.digest(_sources(), _base_key())}"
+    return _name(REPOSITORY)
 
 
-def archive(image: str, progress: Progress) -> Path:
-    """A docker archive of `image`, built if there is none yet."""
-    file = cache() / "images" / f"tenantctl-{image.rpartition(':')[2]}.tar"
-    if file.exists():
-        file.touch()
-        return file
+def archive(progress: Progress) -> tuple[str, Path]:
+    """The name and a docker archive of the image of the present sources, built if there is none yet.
+
+    What is hashed and built is a copy: someone may be editing the sources meanwhile.
+    """
     requirements.install(requirements.IMAGE, progress)
+    folder = cache() / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(cache() / "buildah.lock"), TemporaryDirectory(dir=cache(), prefix="sources-") as sources:
+        context = Path(sources)
+        _copy(REPOSITORY, context)
+        image = _name(context)
+        file = folder / f"tenantctl-{image.rpartition(':')[2]}.tar"
+        if file.exists():
+            file.touch()
+        else:
+            _make(image, context, file, progress)
+            _prune(folder)
+    return image, file
+
+
+def _make(image: str, context: Path, file: Path, progress: Progress) -> None:
     log = cache() / "logs" / "image.log"
-    with locked(cache() / "buildah.lock"):
-        log.unlink(missing_ok=True)
-        base = _base(progress, log)
-        with progress.step(f"image: {image}", hint=f"a minute the first time; log: {log}"):
-            _build(image, base, log)
-            _export(image, file, log)
-    _prune(file.parent)
-    return file
+    log.unlink(missing_ok=True)
+    base = _base(progress, log)
+    with progress.step(f"image: {image}", hint=f"a minute the first time; log: {log}"):
+        _build(image, base, context, log)
+        _export(image, file, log)
 
 
-def _sources() -> list[Path]:
+def _name(root: Path) -> str:
+    return f"{NAME}:{versions.digest(_files(root), _base_key(), root=root)}"
+
+
+def _files(root: Path) -> list[Path]:
     files = []
-    for source in (REPOSITORY / name for name in SOURCES):
+    for source in (root / name for name in SOURCES):
         files += sorted(source.rglob("*")) if source.is_dir() else [source]
     return [file for file in files if file.is_file() and "__pycache__" not in file.parts]
+
+
+def _copy(root: Path, context: Path) -> None:
+    for file in _files(root):
+        copy = context / file.relative_to(root)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # removed a moment ago
+            shutil.copy2(file, copy)
 
 
 def _base(progress: Progress, log: Path) -> str:
@@ -85,13 +112,13 @@ def _base_key() -> str:
     return versions.digest([], SUITE, PACKAGES, *LEFT_OUT)
 
 
-def _build(image: str, base: str, log: Path) -> None:
+def _build(image: str, base: str, context: Path, log: Path) -> None:
     mounts = [f"--volume={_index_settings()}:/etc/pip.conf:ro"]
     bundle = Path(os.environ.get("SSL_CERT_FILE", BUNDLE))
     if bundle.exists():
         mounts.append(f"--volume={bundle}:{BUNDLE}:ro")
     words = ["--isolation=chroot", "--network=host", "--layers", "--pull-never", f"--build-arg=BASE={base}"]
-    _run_buildah(log, "bud", *words, *mounts, f"--tag={image}", str(REPOSITORY))
+    _run_buildah(log, "bud", *words, *mounts, f"--tag={image}", str(context))
 
 
 def _export(image: str, file: Path, log: Path) -> None:

@@ -163,12 +163,11 @@ def _describe(own: Addresses, folder: Path, binaries: Binaries) -> Cluster:
 
 def _with_image(running: Cluster, tell: Progress) -> Cluster:
     """Builds and imports our image if the sources have changed; the last few stay for pods that use them."""
-    wanted = image.current()
     folder = state(running.name)
-    if running.image == wanted:
+    if running.image == image.current():
         return running
     try:
-        archive = image.archive(wanted, tell)
+        wanted, archive = image.archive(tell)
     except ClusterError as error:
         tell.note(f"the cluster {running.name} itself is up (use --no-image to leave the image out)")
         raise error

@@ -31,3 +31,11 @@ def test_a_change_of_anything_else_does_not(sources, file):
     before = image.current()
     (sources / file).write_text("something else\n")
     assert image.current() == before
+
+
+def test_what_is_built_is_what_was_hashed(sources, tmp_path_factory):
+    context = tmp_path_factory.mktemp("context")
+    (sources / "reconciler" / "__pycache__" / "a.pyc").write_text("")
+    image._copy(sources, context)
+    assert image._name(context) == image.current()
+    assert not (context / "reconciler" / "__pycache__").exists()

@@ -24,12 +24,12 @@ def key(group: str, *recipe: str) -> str:
     return digest([*sorted((PINS / group).iterdir())], *recipe)
 
 
-def digest(files: list[Path], *words: str) -> str:
-    """Twelve hex digits over the paths and contents of `files`, in this order, and `words`."""
+def digest(files: list[Path], *words: str, root: Path = REPOSITORY) -> str:
+    """Twelve hex digits over `files` in this order, their paths below `root` and contents, and `words`."""
     total = hashlib.sha256()
     for file in files:
         content = file.read_bytes()
-        total.update(f"{os.path.relpath(file, REPOSITORY)}\0{len(content)}\0".encode() + content)
+        total.update(f"{os.path.relpath(file, root)}\0{len(content)}\0".encode() + content)
     for word in words:
         total.update(word.encode() + b"\0")
     return total.hexdigest()[:12]
