@@ -1,5 +1,6 @@
 """`tenantctl logs`: what the steps of an environment's run said."""
 
+import re
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -99,11 +100,16 @@ def _lines(kube: "Kube", pod: Json, *, follow: bool) -> Iterator[bytes]:
 
     path = PODS.path(pod["metadata"]["namespace"], pod["metadata"]["name"], "log")
     with kube.stream(path, {"container": "main", "follow": str(follow).lower()}, SILENCE_SECONDS) as response:
-        yield from lines(response)
+        yield from lines(response, partial=True)
 
 
 def _step(pod: Json) -> str:
-    """What Argo calls the node, without the run's name: `[2].lifecycle(0:upsert/billing/billing-lifecycle)`."""
+    """The step out of Argo's name for the node, `RUN[2].lifecycle(0:upsert/billing/billing-lifecycle)(1)`.
+
+    The last number counts the bridges of the step: a lost one is repeated.
+    """
     node = str((pod["metadata"].get("annotations") or {}).get(NODE_NAME, pod["metadata"]["name"]))
-    inner = node.partition("(")[2].removesuffix(")").partition(":")[2]
-    return inner or node.rpartition(".")[2]
+    found = re.search(r"\(\d+:([^)]*)\)", node)
+    name = found[1] if found else node.rpartition(".")[2].partition("(")[0]
+    attempt = re.search(r"\((\d+)\)$", node)
+    return f"{name} #{int(attempt[1]) + 1}" if attempt and attempt[1] != "0" else name

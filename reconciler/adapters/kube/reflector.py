@@ -87,9 +87,11 @@ class Reflector:
         if not self._version:
             self.sync()
         started = time.monotonic()
-        for event in self._events():
-            self._take(event)
-            self._say("")
+        try:
+            for event in self._events():
+                self._take(event)
+        except Silent:
+            pass  # nothing happened for a while: ask again; whether the server answers shows then
         self._say("")
         if time.monotonic() - started < 1:
             self._stopped.wait(_wait(1))
@@ -104,6 +106,7 @@ class Reflector:
         path = self._resource.path(self._namespace)
         with self._kube.stream(path, query, SILENCE_SECONDS) as response:
             self._response = response
+            self._say("")
             try:
                 for line in lines(response):
                     if self._stopped.is_set():
@@ -129,8 +132,15 @@ class Reflector:
             self._on_trouble(trouble)
 
 
-def lines(response: Any) -> Iterator[bytes]:
-    """The lines of a streamed response, as they come. Raises Unavailable when the connection breaks."""
+class Silent(Unavailable):
+    """Nothing was read for the time that was asked for."""
+
+
+def lines(response: Any, *, partial: bool = False) -> Iterator[bytes]:
+    """The lines of a streamed response, as they come; what follows the last line break only if `partial`.
+
+    Raises Silent after a silence, Unavailable when the stream breaks.
+    """
     import urllib3
 
     rest = b""
@@ -138,6 +148,10 @@ def lines(response: Any) -> Iterator[bytes]:
         for chunk in response.stream(65536):
             *whole, rest = (rest + chunk).split(b"\n")
             yield from (line for line in whole if line)
+        if rest and partial:
+            yield rest
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise Silent(f"nothing was read for a while: {error}") from error
     except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         raise Unavailable(f"the stream broke: {type(error).__name__}: {error}") from error
 
