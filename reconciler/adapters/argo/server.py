@@ -50,13 +50,15 @@ class ArgoServer:
         self._ask(api.lint_cluster_workflow_template, Request(template=template, _check_type=False))
 
     def _ask(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        from argo_workflows.exceptions import ApiException
+        from argo_workflows.exceptions import ApiException, OpenApiException
         from urllib3.exceptions import HTTPError
 
         try:
             return call(*arguments, **UNCHECKED)
         except ApiException as error:
             raise _failure(self.url, error) from error
+        except (OpenApiException, TypeError) as error:  # its models miss what they think is required
+            raise TenantctlError(f"{self.url}: no answer of an Argo Server: {str(error)[:MESSAGE_MAX]}") from error
         except HTTPError as error:
             raise Unavailable(f"{self.url}: no answer: {type(error).__name__}: {str(error)[:MESSAGE_MAX]}") from error
 
