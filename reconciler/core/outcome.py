@@ -12,6 +12,8 @@ from typing import Any
 
 from reconciler.core.step import Step
 
+REQUIRED = frozenset({"step", "digest", "epoch", "run", "result"})
+
 
 class Result(StrEnum):
     """How far the step is."""
@@ -71,9 +73,8 @@ class Outcome:
             "message": self.message, "retryAfter": self.retry_after, "owner": self.owner,
             "outputs": dict(self.outputs), "entry": self.entry, "at": self.at,
         }  # fmt: skip
-        return json.dumps(
-            {k: v for k, v in data.items() if v not in ("", None, {}, 0) or k == "epoch"}, separators=(",", ":")
-        )
+        said = {name: value for name, value in data.items() if name in REQUIRED or value not in ("", None, {}, 0)}
+        return json.dumps(said, separators=(",", ":"))
 
     @classmethod
     def load(cls, text: str) -> "Outcome":

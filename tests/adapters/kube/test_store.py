@@ -1,0 +1,58 @@
+"""The store: the newest version wins, groups follow, and listeners hear of what really changed."""
+
+from typing import Any
+
+from reconciler.adapters.kube.store import Store
+
+
+def raw(name: str, version: int, color: str | None = "red") -> dict[str, Any]:
+    return {"metadata": {"namespace": "n", "name": name, "resourceVersion": str(version)}, "color": color}
+
+
+def make() -> tuple[Store[str], list[tuple[str | None, str | None]]]:
+    told: list[tuple[str | None, str | None]] = []
+    store: Store[str] = Store(lambda item: item["color"], lambda color: color, lambda old, new: told.append((old, new)))
+    return store, told
+
+
+def test_an_older_version_does_not_replace_a_newer_one() -> None:
+    store, told = make()
+    store.put(raw("a", 5, "blue"))
+    store.put(raw("a", 4, "red"))
+    assert store.get("n", "a") == "blue"
+    assert told == [(None, "blue")]
+
+
+def test_listeners_hear_of_changes_only() -> None:
+    store, told = make()
+    for version, color in ((1, "red"), (2, "red"), (3, "blue"), (4, None)):
+        store.put(raw("a", version, color))
+    assert told == [(None, "red"), ("red", "blue"), ("blue", None)]
+
+
+def test_groups_follow_the_values() -> None:
+    store, _ = make()
+    store.put(raw("a", 1, "red"))
+    store.put(raw("b", 2, "red"))
+    store.put(raw("a", 3, "blue"))
+    assert (store.grouped("red"), store.grouped("blue"), sorted(map(str, store.groups()))) == (
+        ["red"], ["blue"], ["blue", "red"],
+    )  # fmt: skip
+    store.drop(raw("b", 4))
+    assert store.groups() == ["blue"]
+
+
+def test_a_listing_forgets_what_is_not_in_it() -> None:
+    store, told = make()
+    store.put(raw("a", 1))
+    store.put(raw("b", 2))
+    store.replace_all([raw("b", 2)])
+    assert store.values() == ["red"]
+    assert told[-1] == ("red", None)
+
+
+def test_an_object_of_no_interest_is_not_kept() -> None:
+    store, told = make()
+    store.put(raw("a", 1, None))
+    assert store.values() == []
+    assert told == []

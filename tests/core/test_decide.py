@@ -1,0 +1,307 @@
+"""The planner, guard by guard: what is seen, what is held, and that each hold falls without its guard."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.core.action import ActionKind, HoldReason, Plan, plan_id
+from reconciler.core.claim import Claim
+from reconciler.core.decide import ATTEMPTS_MAX, basis_of, decide, wanted_steps
+from reconciler.core.finding import Finding
+from reconciler.core.outcome import FailureClass, Result
+from reconciler.core.record import Attempts
+from reconciler.core.step import Step
+from tests.core.fleet import (
+    BILLING,
+    KEY,
+    NOW,
+    SEARCH,
+    UPSERTS,
+    all_done,
+    declaration,
+    desired,
+    observed,
+    outcome,
+    placed,
+    record,
+)
+
+
+def decided(of: Any, seen: Any, **options: Any) -> Any:
+    return decide(KEY, desired(*([of] if of else []), **options), seen, NOW)
+
+
+def reasons(decision: Any) -> list[str]:
+    return [str(reason) for reason in decision.action.reasons]
+
+
+def test_a_new_environment_is_upserted_with_every_discovered_job() -> None:
+    decision = decided(declaration(), observed())
+    assert decision.action.kind is ActionKind.UPSERT
+    assert decision.action.steps == (BILLING, SEARCH)
+    assert reasons(decision) == ["new environment"]
+
+
+def test_only_the_services_that_it_names_are_wanted() -> None:
+    assert decided(declaration(services=["search"]), observed()).action.steps == (SEARCH,)
+
+
+def test_nothing_changed_is_nothing_to_do() -> None:
+    of = declaration()
+    assert decided(of, observed(of)).settled
+
+
+def test_a_changed_parameter_reruns_everything_and_says_which_field() -> None:
+    before, after = declaration(), declaration(parameters={"seats": 6})
+    decision = decided(after, observed(before))
+    assert decision.action.steps == (BILLING, SEARCH)
+    assert reasons(decision) == ["parameters.seats: 5 → 6"]
+
+
+@pytest.mark.parametrize("policy", [{"ring": 2}, {"owners": ["a@example.com"]}, {"deletionProtection": False}])
+def test_policy_launches_nothing(policy: dict[str, Any]) -> None:
+    assert decided(declaration(**policy), observed(declaration())).settled
+
+
+def test_a_new_job_is_run_alone_and_not_asked_for_by_the_declaration() -> None:
+    of = declaration()
+    new = Step.parse("job/upsert/mail/mail-lifecycle")
+    decision = decided(of, observed(of, upserts=UPSERTS | {new: "m1"}))
+    assert decision.action.steps == (new,)
+    assert not decision.action.asked
+    assert reasons(decision) == ["mail/mail-lifecycle: not run here yet"]
+
+
+def test_a_changed_job_is_run_alone() -> None:
+    of = declaration()
+    decision = decided(of, observed(of, upserts=UPSERTS | {SEARCH: "s2"}))
+    assert decision.action.steps == (SEARCH,)
+    assert reasons(decision) == ["search/search-lifecycle: the Job changed"]
+
+
+def test_a_job_that_disappears_causes_no_action() -> None:
+    of = declaration()
+    assert decided(of, observed(of, upserts={BILLING: "b1"})).settled
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"result": Result.RUNNING}, {"result": Result.FAILED}, {"digest": "other"}, {"hash": "other"}, {"epoch": 2}],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_done_needs_success_digest_hash_and_epoch(fields: dict[str, Any]) -> None:
+    of = declaration()
+    seen = observed(of, placement=placed(of, outcome(BILLING, of, "b1"), outcome(SEARCH, of, "s1", **fields)))
+    assert decided(of, seen).action.steps == (SEARCH,)
+
+
+def test_an_invalid_file_holds_its_key_and_is_never_a_removal() -> None:
+    of = declaration()
+    finding = Finding("tenants/acme/production.yaml", 1, 1, "syntax", "broken")
+    decision = decided(None, observed(of), findings=(finding,))
+    assert [hold.reason for hold in decision.holds] == [HoldReason.INVALID_DECLARATION]
+    assert decision.holds[0].action is None
+    assert decision.action is None
+
+
+def test_a_finding_of_another_tenant_holds_nothing() -> None:
+    of = declaration()
+    finding = Finding("tenants/globex/production.yaml", 1, 1, "syntax", "broken")
+    assert decided(of, observed(of), findings=(finding,)).settled
+
+
+def holds_of(of: Any, seen: Any, **options: Any) -> list[tuple[HoldReason, ActionKind | None]]:
+    decision = decided(of, seen, **options)
+    assert decision.action is None
+    return [(hold.reason, hold.action.kind if hold.action else None) for hold in decision.holds]
+
+
+CLAIM = Claim(1, "upsert", "eu-west", 1, "d", "c", (BILLING,), 1, "run-1", "2027-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"silent": {"eu-west": "no route"}}, HoldReason.REGION_NOT_ANSWERING),
+        ({"damaged": "record: key 'seq' is missing"}, HoldReason.STATE_DAMAGED),
+        ({"record": replace(record(declaration()), epoch=2)}, HoldReason.STATE_DAMAGED),
+        ({"record": replace(record(declaration()), claim=CLAIM)}, HoldReason.RUN_IN_PROGRESS),
+        ({"active": ("by-hand",)}, HoldReason.RUN_IN_PROGRESS),
+    ],
+    ids=["silent", "damaged", "epoch", "claim", "by hand"],
+)
+def test_guards_hold_an_upsert(changes: dict[str, Any], reason: HoldReason) -> None:
+    seen = observed(declaration())
+    wanted = declaration(parameters={"seats": 6})
+    assert decided(wanted, seen).action, "without the guard's cause it is made"
+    assert holds_of(wanted, replace(seen, **changes)) == [(reason, ActionKind.UPSERT)]
+
+
+def test_a_silent_region_holds_only_its_own_keys() -> None:
+    of = declaration()
+    assert decided(of, observed(silent={"us-east": "no route"})).action
+
+
+def test_a_recorded_region_that_is_no_longer_listed_holds() -> None:
+    of = declaration()
+    gone = replace(record(of), region="mars")
+    assert holds_of(of, observed(of, record=gone)) == [(HoldReason.UNKNOWN_REGION, ActionKind.MIGRATE)]
+
+
+def test_removal_of_the_file_is_a_decommission_that_is_held() -> None:
+    assert holds_of(None, observed(declaration())) == [(HoldReason.NOT_YET_SUPPORTED, ActionKind.DECOMMISSION)]
+
+
+def test_state_decommissioned_is_a_decommission_that_is_held() -> None:
+    seen = observed(declaration())
+    expected = [(HoldReason.NOT_YET_SUPPORTED, ActionKind.DECOMMISSION)]
+    assert holds_of(declaration(state="Decommissioned"), seen) == expected
+
+
+def test_decommissioned_and_never_seen_is_nothing() -> None:
+    assert decided(declaration(state="Decommissioned"), observed()).settled
+
+
+def test_another_region_is_a_migrate_that_is_held() -> None:
+    seen = observed(declaration())
+    assert holds_of(declaration(region="us-east"), seen) == [(HoldReason.NOT_YET_SUPPORTED, ActionKind.MIGRATE)]
+
+
+def test_another_region_before_anything_was_placed_is_an_upsert() -> None:
+    first = replace(record(declaration()), applied_digest="", applied_revision="")
+    decision = decided(declaration(region="us-east"), observed(record=first))
+    assert (decision.action.kind, decision.action.target) == (ActionKind.UPSERT, "us-east")
+
+
+@pytest.mark.parametrize("field", ["resources", "applications"])
+def test_what_no_stage_does_yet_is_held(field: str) -> None:
+    of = declaration(**{field: [{"provider": "p", "name": "x"}]})
+    assert holds_of(of, observed()) == [(HoldReason.NOT_YET_SUPPORTED, ActionKind.UPSERT)]
+
+
+def test_a_removal_is_held_and_the_rest_goes_on() -> None:
+    before, after = declaration(), declaration(services=["billing"])
+    decision = decided(after, observed(before))
+    assert decision.action.steps == (BILLING,)
+    assert decision.action.removals == ()
+    (hold,) = decision.holds
+    assert hold.reason is HoldReason.NOT_YET_SUPPORTED
+    assert [str(step) for step in hold.action.removals] == ["job/decommission/search/search-lifecycle"]
+
+
+def test_a_removal_alone_is_only_a_hold() -> None:
+    after = declaration(services=["billing"])
+    seen = observed(after, placement=placed(after, outcome(BILLING, after, "b1"), outcome(SEARCH, after, "s1")))
+    assert holds_of(after, seen) == [(HoldReason.NOT_YET_SUPPORTED, ActionKind.UPSERT)]
+
+
+def attempted(of: Any, **fields: Any) -> Any:
+    base = record(of)
+    basis = basis_of(of, wanted_steps(of, UPSERTS), base)
+    return observed(
+        of,
+        record=replace(base, attempts=Attempts(basis=basis, **fields)),
+        placement=placed(of, outcome(BILLING, of, "b1")),
+    )
+
+
+def test_a_failed_step_is_tried_again_with_the_next_number() -> None:
+    of = declaration()
+    action = decided(of, attempted(of, count=1)).action
+    assert (action.attempt, action.steps) == (2, (SEARCH,))
+
+
+def test_it_waits_until_the_next_attempt_is_due() -> None:
+    of = declaration()
+    seen = attempted(of, count=1, next_at=NOW + 30, message="boom")
+    assert holds_of(of, seen) == [(HoldReason.RETRY_LATER, ActionKind.UPSERT)]
+    assert decide(KEY, desired(of), seen, NOW).holds[0].until == NOW + 30
+    assert decide(KEY, desired(of), seen, NOW + 31).action
+
+
+@pytest.mark.parametrize(
+    ("stalled", "reason"),
+    [("AttemptsUsedUp", HoldReason.ATTEMPTS_USED_UP), ("RunStopped", HoldReason.STALLED)],
+)
+def test_a_stalled_record_waits_for_somebody(stalled: str, reason: HoldReason) -> None:
+    of = declaration()
+    assert holds_of(of, attempted(of, count=ATTEMPTS_MAX, stalled=stalled)) == [(reason, ActionKind.UPSERT)]
+
+
+@pytest.mark.parametrize("what", ["declaration", "job", "retry"])
+def test_a_change_of_declaration_job_or_a_retry_begins_anew(what: str) -> None:
+    of = declaration()
+    seen = attempted(of, count=5, stalled="AttemptsUsedUp")
+    if what == "declaration":
+        of = declaration(parameters={"seats": 9})
+    elif what == "job":
+        seen = replace(seen, upserts=UPSERTS | {SEARCH: "s2"})
+    else:
+        seen = replace(seen, record=replace(seen.record, retry="1 by me"))
+    assert decided(of, seen).action.attempt == 1
+
+
+def test_a_reason_of_a_failed_step_carries_its_message() -> None:
+    of = declaration()
+    failed = outcome(SEARCH, of, "s1", result=Result.FAILED, failure=FailureClass.TRANSIENT, message="no index")
+    seen = observed(of, placement=placed(of, outcome(BILLING, of, "b1"), failed))
+    assert reasons(decided(of, seen)) == ["search/search-lifecycle: failed in run r1: no index"]
+
+
+def test_offline_nobody_looked_for_jobs() -> None:
+    assert decided(declaration(), replace(observed(), upserts=None)).action.steps is None
+
+
+def plan_of(*decisions: Any) -> Plan:
+    return Plan(
+        "c0ffee",
+        tuple(decision.action for decision in decisions if decision.action),
+        tuple(hold for decision in decisions for hold in decision.holds),
+    )
+
+
+def test_the_plan_id_is_of_what_declarations_ask_for_and_nothing_else() -> None:
+    before, after = declaration(), declaration(parameters={"seats": 6})
+    asked = decided(after, observed(before))
+    held = decided(after, observed(before, active=("by-hand",)))
+    backfill = decided(before, observed(before, upserts=UPSERTS | {SEARCH: "s2"}))
+    assert plan_of(asked).id == plan_of(held).id, "held or not"
+    assert plan_of(backfill).id == plan_of().id, "a backfill is not in it"
+    assert plan_of(asked).id != plan_of().id
+    assert plan_of(asked).id != plan_of(decided(declaration(parameters={"seats": 7}), observed(before))).id
+
+
+def test_the_plan_id_counts_removals_held_beside_the_rest() -> None:
+    decision = decided(declaration(services=["billing"]), observed(declaration()))
+    without = (replace(decision.action, removals=()),)
+    assert plan_id((decision.action,), decision.holds) != plan_id(without, ())
+
+
+STEPS = st.sets(st.sampled_from([BILLING, SEARCH, Step.parse("job/upsert/mail/mail-lifecycle")]))
+HASHES = st.sampled_from(["1", "2"])
+
+
+@given(
+    wanted=st.dictionaries(st.sampled_from([BILLING, SEARCH]), HASHES),
+    had=st.dictionaries(st.sampled_from([BILLING, SEARCH]), st.tuples(HASHES, st.sampled_from(list(Result)))),
+    seats=st.integers(5, 6),
+)
+def test_applying_what_is_decided_leaves_nothing_to_decide(wanted: Any, had: Any, seats: int) -> None:
+    """Convergence: whatever is there, doing exactly the planned steps ends in a settled environment."""
+    before, after = declaration(), declaration(parameters={"seats": seats})
+    outcomes = [outcome(step, before, job_hash, result=result) for step, (job_hash, result) in had.items()]
+    seen = observed(before, upserts=wanted, placement=placed(before, *outcomes))
+    decision = decided(after, seen)
+    kept = {each.step: each for each in outcomes}
+    for step in (decision.action.steps if decision.action else ()) or ():
+        kept[step] = outcome(step, after, wanted[step])
+    then = replace(seen, record=record(after), placement=placed(after, *kept.values()))
+    assert decided(after, then).settled
+
+
+def test_all_done_is_really_all() -> None:
+    of = declaration()
+    assert set(all_done(of).outcomes) == set(UPSERTS)

@@ -1,0 +1,75 @@
+"""Conditions: kstatus' meanings, fixed reasons, and not a byte different when nothing changed."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reconciler.core.action import Action, ActionKind, Hold, HoldReason
+from reconciler.core.claim import Claim
+from reconciler.core.decide import Decision
+from reconciler.core.record import Attempts, conditions_by_type
+from reconciler.core.status import with_status
+from tests.core.fleet import BILLING, KEY, NOW, declaration, record
+
+OF = declaration()
+ACTION = Action(KEY, ActionKind.UPSERT, "", "eu-west", OF.digest, steps=(BILLING,))
+CLAIM = Claim(1, "upsert", "eu-west", 1, OF.digest, "c0ffee", (BILLING,), 1, "run-1", "2027-01-01T00:00:00Z")
+
+
+def held(reason: HoldReason, action: Action | None = ACTION) -> Decision:
+    return Decision(KEY, None, (Hold(KEY, reason, "why", action),))
+
+
+def shown(decision: Decision, **fields: Any) -> tuple[Any, ...]:
+    after = with_status(record(OF, **fields), OF, "new", decision, NOW)
+    by_type = conditions_by_type(after)
+    ready = by_type["Ready"]
+    return ready.status, by_type["Reconciling"].status, by_type["Stalled"].status, ready.reason
+
+
+@pytest.mark.parametrize(
+    ("decision", "fields", "expected"),
+    [
+        (Decision(KEY), {}, (True, False, False, "Applied")),
+        (Decision(KEY, ACTION), {}, (False, True, False, "Progressing")),
+        (held(HoldReason.RUN_IN_PROGRESS), {"claim": CLAIM}, (False, True, False, "Progressing")),
+        (held(HoldReason.INVALID_DECLARATION, None), {}, (False, False, True, "InvalidDeclaration")),
+        (held(HoldReason.RETRY_LATER), {}, (False, True, False, "RetryLater")),
+        (held(HoldReason.IN_FLIGHT_LIMIT), {}, (False, True, False, "InFlightLimit")),
+        (held(HoldReason.REGION_NOT_ANSWERING), {}, (False, True, False, "RegionNotAnswering")),
+        (held(HoldReason.STALLED), {"attempts": Attempts(stalled="RunStopped")}, (False, False, True, "RunStopped")),
+    ],
+)
+def test_what_is_shown(decision: Decision, fields: Any, expected: Any) -> None:
+    assert shown(decision, **fields) == expected
+
+
+def test_a_second_pass_changes_nothing() -> None:
+    once = with_status(record(OF), OF, "new", Decision(KEY), NOW)
+    assert with_status(once, OF, "newer", Decision(KEY), NOW + 100) == once
+
+
+def test_the_applied_revision_moves_when_all_is_done_and_only_then() -> None:
+    after = declaration(parameters={"seats": 6})
+    assert with_status(record(OF), after, "new", Decision(KEY, ACTION), NOW).applied_revision == "c0ffee"
+    done = with_status(record(OF), after, "new", Decision(KEY), NOW)
+    assert (done.applied_revision, done.applied_digest) == ("new", after.digest)
+
+
+def test_policy_follows_at_once_also_when_the_rest_is_held() -> None:
+    after = with_status(record(OF), declaration(deletionProtection=False), "new", held(HoldReason.RETRY_LATER), NOW)
+    assert after.policy.deletion_protection is False
+
+
+def test_policy_outlives_the_file() -> None:
+    before = replace(record(OF), policy=replace(OF.policy, ring=3))
+    assert with_status(before, None, "new", held(HoldReason.NOT_YET_SUPPORTED), NOW).policy.ring == 3
+
+
+def test_the_time_of_a_condition_is_when_its_status_changed() -> None:
+    first = with_status(record(OF), OF, "new", Decision(KEY, ACTION), NOW)
+    second = with_status(first, OF, "new", held(HoldReason.RETRY_LATER), NOW + 50)
+    third = with_status(second, OF, "new", Decision(KEY), NOW + 90)
+    since = [conditions_by_type(each)["Ready"].since for each in (first, second, third)]
+    assert since[0] == since[1] != since[2]
