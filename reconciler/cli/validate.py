@@ -16,7 +16,8 @@ from reconciler.cli import output as out
 from reconciler.cli.options import output_option
 from reconciler.core.errors import Invalid, UsageError
 from reconciler.core.finding import Finding
-from reconciler.core.tree import NOTHING, PROVIDERS, REGIONS_FILE, TENANTS, Scope, scope
+from reconciler.core.scope import NOTHING, Scope, scope
+from reconciler.core.tree import PROVIDERS, REGIONS_FILE, TENANTS
 from reconciler.report.findings import FORMATS, Validation, summary, text_with_lines
 
 BETWEEN_FILES = frozenset({"namespace"})  # a change of one file can put another one in the wrong

@@ -7,15 +7,16 @@ declarations here.
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
-from reconciler.core.declaration import Declaration, effective
+from reconciler.core.declaration import Declaration, effective, path_of
 from reconciler.core.desired import Desired
 from reconciler.core.document import Document
 from reconciler.core.finding import Finding, Problem
-from reconciler.core.names import Key
+from reconciler.core.names import ENVIRONMENT_MAX, TENANT_MAX, Key, is_name
 from reconciler.core.region import Region
 from reconciler.core.rules import Catalogue, catalogue, identity, namespaces, whole
 from reconciler.core.schema import Kind
-from reconciler.core.tree import REGIONS_FILE, Entry, Layout, scope
+from reconciler.core.scope import scope
+from reconciler.core.tree import REGIONS_FILE, TENANT_FILE, TENANTS, Entry, Layout
 
 Documents = Mapping[str, Document]
 Checked = tuple[Declaration | None, tuple[Problem, ...]]
@@ -32,9 +33,7 @@ def wanted_files(layout: Layout) -> Iterator[tuple[Entry, Kind]]:
 
 
 def assemble(revision: str, layout: Layout, documents: Documents, memory: Memory | None = None) -> Desired:
-    """Put the files of one commit together; `memory` keeps declarations between calls whose entries have blob
-    ids.
-    """
+    """Put the files of one commit together; `memory` keeps declarations between calls whose entries have blob ids."""
     known = _catalogue(layout, documents)
     declared = _environments(layout, documents, known, memory if memory is not None else {})
     findings = [
@@ -49,26 +48,33 @@ def assemble(revision: str, layout: Layout, documents: Documents, memory: Memory
 
 
 def _desired(revision: str, declared: Mapping[Key, Checked], known: Catalogue, findings: list[Finding]) -> Desired:
-    ordered = tuple(sorted(set(findings)))
-    draft = Desired(revision, {}, known.regions or {}, ordered)
-    sound = {key: made for key, (made, _) in declared.items() if made is not None and not draft.problems(key)}
+    bad = {finding.path for finding in findings}
+    sound = {key: made for key, (made, _) in declared.items() if made is not None and not bad & _sources(key)}
     held = (declared.keys() | _keys_of(findings)) - sound.keys()
-    return Desired(revision, sound, known.regions or {}, ordered, frozenset(held))
+    return Desired(revision, sound, known.regions or {}, tuple(sorted(set(findings))), frozenset(held))
+
+
+def _sources(key: Key) -> set[str]:
+    """The files that a key depends on; a finding at any other path holds it only if it is declared nowhere else."""
+    return {path_of(key), f"{TENANTS}/{key.tenant}/{TENANT_FILE}", REGIONS_FILE}
 
 
 def _keys_of(findings: list[Finding]) -> set[Key]:
-    """The keys whose own path is refused, for example since it is a link; nothing else tells that they are
-    there.
-    """
+    """The keys whose own path is refused, for example since it is a link; nothing else tells that they are there."""
     scopes = [scope(finding.path) for finding in findings]
-    return {Key(one.tenant, one.environment) for one in scopes if one.tenant and one.environment}
+    named = [(one.tenant or "", one.environment or "") for one in scopes]
+    return {Key(*pair) for pair in named if is_name(pair[0], TENANT_MAX) and is_name(pair[1], ENVIRONMENT_MAX)}
 
 
 def _catalogue(layout: Layout, documents: Documents) -> Catalogue:
     listed = documents[REGIONS_FILE].value if layout.regions else None
     regions = {entry["name"]: Region.from_json(entry) for entry in listed["spec"]["regions"]} if listed else None
-    providers = {name: documents[entry.path].value is not None for name, entry in layout.providers.items()}
+    providers = {name: _is_sound(documents[entry.path], name) for name, entry in layout.providers.items()}
     return Catalogue(regions, providers)
+
+
+def _is_sound(provider: Document, name: str) -> bool:
+    return provider.value is not None and not list(identity(provider, {"name": name}))
 
 
 def _content(documents: Documents) -> Iterator[Finding]:
@@ -92,7 +98,7 @@ def _tenants(layout: Layout, documents: Documents, known: Catalogue) -> Iterator
     refused = {scope(finding.path).tenant for finding in layout.findings if not scope(finding.path).environment}
     for tenant in sorted({key.tenant for key in layout.environments} - layout.tenants.keys() - refused):
         message = f"every tenant has this file; write apiVersion, kind: Tenant and metadata: {{name: {tenant}}}"
-        yield Finding(f"tenants/{tenant}/tenant.yaml", 1, 1, "missing-tenant", message)
+        yield Finding(f"{TENANTS}/{tenant}/{TENANT_FILE}", 1, 1, "missing-tenant", message)
 
 
 def _environments(layout: Layout, documents: Documents, known: Catalogue, memory: Memory) -> Mapping[Key, Checked]:
@@ -118,13 +124,13 @@ def _environment(key: Key, document: Document, tenant: Document | None, known: C
     if problems or tenant is None or tenant.value is None:
         return None, tuple(problems)
     merged = effective(tenant.value, document.value)
-    problems += whole(merged, document, f"tenants/{key.tenant}/tenant.yaml")
+    problems += whole(merged, document, f"{TENANTS}/{key.tenant}/{TENANT_FILE}")
     return (None, tuple(problems)) if problems else (Declaration.of(merged), ())
 
 
 def _refused(declared: Mapping[Key, Checked]) -> Iterator[Finding]:
     for key, (_, problems) in declared.items():
-        yield from (problem.at(f"tenants/{key.tenant}/{key.environment}.yaml") for problem in problems)
+        yield from (problem.at(path_of(key)) for problem in problems)
 
 
 def _overlaps(layout: Layout, documents: Documents, declared: Mapping[Key, Checked]) -> Iterator[Finding]:

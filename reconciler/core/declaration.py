@@ -143,9 +143,7 @@ def wanted(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def digest(document: Mapping[str, Any]) -> str:
-    """The digest of what is wanted: hexadecimal, the same for any order of keys and for defaults written out
-    or not.
-    """
+    """The digest of what is wanted: hexadecimal, the same for any order of keys and for defaults written out or not."""
     said = {name: value for name, value in document.items() if name not in DEFAULTS or value != DEFAULTS[name]}
     return hashlib.sha256(canonical(said).encode()).hexdigest()[:DIGEST_LENGTH]
 

@@ -12,7 +12,7 @@ from reconciler.core.declaration import Declaration
 from reconciler.core.finding import Finding
 from reconciler.core.names import Key
 from reconciler.core.region import Region
-from reconciler.core.tree import Scope, scope
+from reconciler.core.scope import Scope, scope
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,12 @@ class Desired:
         return {place: tuple(findings) for place, findings in grouped.items()}
 
     def problems(self, key: Key) -> tuple[Finding, ...]:
-        """The findings that hold this key: of its own file, of its tenant, or of the regions (which hold
-        everything).
+        """The findings that hold this key: of its own file, of its tenant, or of the regions (which hold everything).
+
+        A key that is declared soundly has none: a stray file beside a sound one is a finding and holds nothing.
         """
+        if key in self.environments:
+            return ()
         places = (Scope(), Scope(key.tenant), Scope(key.tenant, key.environment))
         return tuple(finding for place in places for finding in self._by_scope.get(place, ()))
 

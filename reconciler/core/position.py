@@ -21,9 +21,7 @@ def problem(source: bytes, path: Path, code: str, message: str, *, at_key: bool 
 
 
 def position(source: bytes, path: Path, *, at_key: bool = False) -> tuple[int, int]:
-    """Line and column, from 1, of the value (or key) at `path`, or of the nearest thing around it that
-    exists.
-    """
+    """Line and column, from 1, of the value (or key) at `path`, or of the nearest thing around it that exists."""
     node = _composed(source)
     return START if node is None else place_in(node, path, at_key=at_key)
 

@@ -10,9 +10,7 @@ IN_FLIGHT_LIMIT = 5
 
 @dataclass(frozen=True)
 class ArgoCD:
-    """Where applications of single environments go: Argo CD's API, the project, and the cluster as Argo CD
-    knows it.
-    """
+    """Where applications of single environments go: Argo CD's API, the project, and the cluster as Argo CD knows it."""
 
     url: str
     project: str = "tenants"

@@ -5,7 +5,6 @@ declaration was holds the key and never reads as its removal. Listings come from
 directory.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,7 +16,6 @@ TENANTS, PROVIDERS = "tenants", "providers"
 REGIONS_FILE = "providers/regions.yaml"
 TENANT_FILE = "tenant.yaml"
 WELCOME = frozenset({"README.md", "CODEOWNERS", "OWNERS", ".gitkeep", ".gitignore", ".gitattributes", ".editorconfig"})
-NOT_NAME = re.compile(r"[^a-z0-9]+")
 
 
 class Mode(Enum):
@@ -111,26 +109,26 @@ def _tenant_file(layout: Layout, entry: Entry, tenant: str, file: str) -> Refusa
         return None
     if not is_name(tenant, TENANT_MAX):
         return "name", f"'{tenant}' is no name of a tenant; {_rule(TENANT_MAX)}"
-    stem, _, extension = file.rpartition(".")
+    name, _, extension = file.rpartition(".")
     if extension in ("yml", "json", "YAML", "YML"):
-        return "extension", f"a declaration's name ends in .yaml; rename it to {stem}.yaml"
-    if extension != "yaml" or not stem:
+        return "extension", f"a declaration's name ends in .yaml; rename it to {name}.yaml"
+    if extension != "yaml" or not name:
         return "unexpected-file", "only declarations (ENVIRONMENT.yaml), README.md and CODEOWNERS belong here"
-    if tenant in layout.tenants if file == TENANT_FILE else Key(tenant, stem) in layout.environments:
+    if tenant in layout.tenants if file == TENANT_FILE else Key(tenant, name) in layout.environments:
         return "duplicate-path", "the tree has this path twice; write the tree again with git"
     if file == TENANT_FILE:
         layout.tenants[tenant] = entry
         return None
-    if not is_name(stem, ENVIRONMENT_MAX):
-        return "name", f"'{stem}' is no name of an environment; {_rule(ENVIRONMENT_MAX)}"
-    layout.environments[Key(tenant, stem)] = entry
+    if not is_name(name, ENVIRONMENT_MAX):
+        return "name", f"'{name}' is no name of an environment; {_rule(ENVIRONMENT_MAX)}"
+    layout.environments[Key(tenant, name)] = entry
     return None
 
 
 def _in_providers(layout: Layout, entry: Entry, parts: list[str]) -> Refusal:
     """Providers may keep files of their own here; only those that we read are looked at."""
-    is_regions = len(parts) == 2 and _stem(parts[1]) == "regions"
-    is_provider = len(parts) == 3 and _stem(parts[2]) == "provider" and not parts[2].endswith(".md")
+    is_regions = len(parts) == 2 and stem(parts[1]) == "regions"
+    is_provider = len(parts) == 3 and stem(parts[2]) == "provider" and not parts[2].endswith(".md")
     if entry.mode is not Mode.FILE:
         return _odd(entry) if len(parts) < 3 or is_provider else None
     if is_regions:
@@ -163,45 +161,6 @@ def _rule(limit: int) -> str:
     return f"use at most {limit} small letters, digits and hyphens, with a letter or digit at both ends"
 
 
-def _stem(file: str) -> str:
+def stem(file: str) -> str:
+    """A file's name as far as its first dot, in small letters: what it was probably meant to be called."""
     return file.lstrip(".").partition(".")[0].lower()
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Which keys a finding holds: one environment, all of a tenant (environment None), or all there are
-    (tenant None).
-    """
-
-    tenant: str | None = None
-    environment: str | None = None
-
-    def covers(self, key: Key) -> bool:
-        """Whether the key is held."""
-        return self.meets(Scope(key.tenant, key.environment))
-
-    def meets(self, other: "Scope") -> bool:
-        """Whether some key can be in both."""
-        pairs = ((self.tenant, other.tenant), (self.environment, other.environment))
-        return all(one is None or another is None or one == another for one, another in pairs)
-
-
-EVERYTHING = Scope()
-NOTHING = Scope("", "")
-
-
-def scope(path: str) -> Scope:
-    """Which keys a finding at `path` holds. Names that are not allowed hold the nearest name that is."""
-    parts = path.split("/")
-    if parts[0] != TENANTS:
-        return EVERYTHING if len(parts) == 1 or (_stem(parts[1]) == "regions" and len(parts) == 2) else NOTHING
-    if len(parts) == 1:
-        return EVERYTHING
-    if len(parts) == 2:
-        return Scope(_nearest(_stem(parts[1])))
-    environment = _nearest(_stem(parts[2]))
-    return Scope(_nearest(parts[1]), None if environment == "tenant" else environment)
-
-
-def _nearest(name: str) -> str:
-    return NOT_NAME.sub("-", name.lower()).strip("-")

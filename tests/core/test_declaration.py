@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.declaration import POLICY, Declaration, Policy, digest, effective, merge, wanted
@@ -89,6 +89,7 @@ wants = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(wants, policies, policies, policies)
 def test_policy_never_changes_the_digest(spec: Any, one: Any, another: Any, above: Any) -> None:
     inherited = {name: above[name] for name in ("owners", "displayName", "ring") if name in above}
@@ -98,6 +99,7 @@ def test_policy_never_changes_the_digest(spec: Any, one: Any, another: Any, abov
     assert not first.wanted.keys() & POLICY
 
 
+@settings(deadline=None)
 @given(wants, wants)
 def test_the_digest_tells_what_is_wanted_apart(one: Any, another: Any) -> None:
     first, second = declare(one), declare(another)
@@ -110,6 +112,7 @@ def sorted_(value: Any) -> Any:
     return sorted((name, sorted_(part)) for name, part in value.items()) if isinstance(value, dict) else value
 
 
+@settings(deadline=None)
 @given(wants, st.randoms())
 def test_order_comments_and_quotes_do_not_change_the_digest(spec: dict[str, Any], chance: random.Random) -> None:
     shuffled = list({**ENVIRONMENT["spec"], **spec}.items())

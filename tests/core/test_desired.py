@@ -96,6 +96,32 @@ def test_some_trouble_holds_every_key(files: dict[str, str], odd: dict[str, Mode
     assert changed_keys(desired(FLEET), fleet) == {ACME, GLOBEX}
 
 
+@pytest.mark.parametrize(
+    "stray",
+    [
+        "tenants/acme/production.yml",
+        "tenants/acme/production.yaml.orig",
+        "tenants/acme/tenant.yml",
+        "tenants/acme.yaml",
+        "tenants/Acme/production.yaml",
+        "providers/regions.yml",
+    ],
+)
+def test_a_stray_file_beside_a_sound_one_holds_nothing(stray: str) -> None:
+    fleet = desired(FLEET, {stray: Mode.FILE})
+    assert [finding.path for finding in fleet.findings] == [stray]
+    assert set(fleet.environments) == {ACME, GLOBEX}
+    assert changed_keys(desired(FLEET), fleet) == set()
+
+
+def test_a_stray_file_holds_the_key_once_the_sound_one_is_gone() -> None:
+    stray = {"tenants/acme/production.yaml.orig": Mode.FILE}
+    fleet = desired(without("tenants/acme/production.yaml"), stray)
+    assert [finding.code for finding in fleet.problems(ACME)] == ["unexpected-file"]
+    assert ACME in changed_keys(desired(FLEET, stray), fleet)
+    assert ACME in changed_keys(fleet, desired(without("tenants/acme/production.yaml")))
+
+
 def test_a_file_that_is_gone_is_really_absent() -> None:
     fleet = desired(without("tenants/acme/production.yaml"))
     assert ACME not in fleet.environments

@@ -5,7 +5,7 @@ import string
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.scalar import NUMERIC, plain
@@ -84,6 +84,7 @@ def test_takes_no_long_time_for_long_text(text: str) -> None:
     assert plain(text) == (text, "", "")
 
 
+@settings(deadline=None)
 @given(st.text(string.ascii_letters + string.digits + "+-._:~", max_size=12) | st.from_regex(NUMERIC, fullmatch=True))
 def test_an_accepted_scalar_is_what_yaml_1_1_reads(text: str) -> None:
     value, code, _ = plain(text)
@@ -93,6 +94,7 @@ def test_an_accepted_scalar_is_what_yaml_1_1_reads(text: str) -> None:
         assert tag in expected.get(type(value), {"int", "bool", "null"})
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_as_json_spells_them_round_trip(number: float) -> None:
     text = json.dumps(number)

@@ -143,7 +143,7 @@ FULL: dict[Kind, Any] = {
 
 
 @kinds
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_the_compiled_schema_and_jsonschema_agree(kind: Kind, data: st.DataObject) -> None:
     document = {**schema(kind)["examples"][0], **FULL[kind]}
@@ -154,7 +154,7 @@ def test_the_compiled_schema_and_jsonschema_agree(kind: Kind, data: st.DataObjec
 
 
 @kinds
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_every_refusal_can_be_explained(kind: Kind, data: st.DataObject) -> None:
     document = {**schema(kind)["examples"][0], **FULL[kind]}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.strict_yaml import MAX_BYTES, MAX_PROBLEMS, read
@@ -21,18 +21,21 @@ documents = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(documents)
 def test_a_json_document_round_trips(document: Any) -> None:
     reading = read(json.dumps(document, ensure_ascii=False).encode())
     assert (reading.problems, reading.value) == ((), document)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(text.filter(bool), text, max_size=5))
 def test_what_pyyaml_writes_reads_back(document: dict[str, str]) -> None:
     written = yaml.safe_dump(document, allow_unicode=True, default_style='"')
     assert read(written.encode()).value == document
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text(max_size=200).map(lambda said: said.encode(errors="surrogatepass")))
 @example(b"\xff\xfea\x00")
 @example(b"a: \xc2\x85")

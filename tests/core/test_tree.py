@@ -1,38 +1,11 @@
-"""Listings: the path gives the key, and whatever is odd holds the key that was there."""
+"""Listings: which file declares what, and what is refused with which code."""
 
 import pytest
 
 from reconciler.core.names import Key
-from reconciler.core.tree import Entry, Mode, Scope, lay_out, printable, scope
+from reconciler.core.tree import Entry, Mode, lay_out, printable
 
 REGIONS = Entry("providers/regions.yaml")
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("tenants", Scope()),
-        ("providers", Scope()),
-        ("providers/regions.yaml", Scope()),
-        ("providers/regions.yml", Scope()),
-        ("providers/pets/provider.yaml", Scope("", "")),
-        ("tenants/acme", Scope("acme")),
-        ("tenants/acme.yaml", Scope("acme")),
-        ("tenants/acme/tenant.yaml", Scope("acme")),
-        ("tenants/acme/tenant.yml", Scope("acme")),
-        ("tenants/acme/production.yaml", Scope("acme", "production")),
-        ("tenants/acme/production.yml", Scope("acme", "production")),
-        ("tenants/acme/production.yaml.bak", Scope("acme", "production")),
-        ("tenants/acme/.production.yaml", Scope("acme", "production")),
-        ("tenants/acme/Production.yaml", Scope("acme", "production")),
-        ("tenants/acme/production", Scope("acme", "production")),
-        ("tenants/acme/production/eu.yaml", Scope("acme", "production")),
-        ("tenants/Acme/production.yaml", Scope("acme", "production")),
-        ("tenants/acme_corp/production.yaml", Scope("acme-corp", "production")),
-    ],
-)
-def test_which_keys_a_path_holds(path: str, expected: Scope) -> None:
-    assert scope(path) == expected
 
 
 @pytest.mark.parametrize(
@@ -99,20 +72,6 @@ def test_sorts_files_by_what_they_declare() -> None:
 
 def test_without_regions_everything_is_held() -> None:
     assert [(one.path, one.code) for one in lay_out([]).findings] == [("providers/regions.yaml", "missing-regions")]
-
-
-@pytest.mark.parametrize(
-    ("one", "another", "meet"),
-    [
-        (Scope(), Scope("a", "b"), True),
-        (Scope("a"), Scope("a", "b"), True),
-        (Scope("a", "b"), Scope("a"), True),
-        (Scope("a", "b"), Scope("a", "c"), False),
-        (Scope("a"), Scope("b"), False),
-    ],
-)
-def test_scopes_meet(one: Scope, another: Scope, meet: bool) -> None:
-    assert one.meets(another) is meet
 
 
 def test_paths_are_printable() -> None:

@@ -39,9 +39,7 @@ def reading(git_dir: str) -> dict[str, str]:
 
 
 def fetching(git_dir: str) -> dict[str, str | None]:
-    """The environment to fetch with; the caller's own git configuration counts, since it may hold how to log
-    in.
-    """
+    """The environment to fetch with; the caller's own git configuration counts, since it may hold how to log in."""
     ssh = os.environ.get("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
     own = {"GIT_CONFIG_NOSYSTEM": None, "GIT_CONFIG_GLOBAL": None, "GIT_NO_LAZY_FETCH": None}
     return {**_common(git_dir), **own, "GIT_ALLOW_PROTOCOL": FETCH_PROTOCOLS, "GIT_SSH_COMMAND": ssh}

@@ -1,6 +1,4 @@
-"""A bare mirror of a remote repository in a cache folder: branches and tags only, fetched with everything
-else off.
-"""
+"""A bare mirror of a remote repository in a cache folder: branches and tags only, fetched with everything else off."""
 
 import hashlib
 from pathlib import Path

@@ -1,0 +1,46 @@
+"""The path gives the key, and whatever is odd holds the key that was there."""
+
+import pytest
+
+from reconciler.core.scope import Scope, scope
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("tenants", Scope()),
+        ("providers", Scope()),
+        ("providers/regions.yaml", Scope()),
+        ("providers/regions.yml", Scope()),
+        ("providers/pets/provider.yaml", Scope("", "")),
+        ("tenants/acme", Scope("acme")),
+        ("tenants/acme.yaml", Scope("acme")),
+        ("tenants/acme/tenant.yaml", Scope("acme")),
+        ("tenants/acme/tenant.yml", Scope("acme")),
+        ("tenants/acme/production.yaml", Scope("acme", "production")),
+        ("tenants/acme/production.yml", Scope("acme", "production")),
+        ("tenants/acme/production.yaml.bak", Scope("acme", "production")),
+        ("tenants/acme/.production.yaml", Scope("acme", "production")),
+        ("tenants/acme/Production.yaml", Scope("acme", "production")),
+        ("tenants/acme/production", Scope("acme", "production")),
+        ("tenants/acme/production/eu.yaml", Scope("acme", "production")),
+        ("tenants/Acme/production.yaml", Scope("acme", "production")),
+        ("tenants/acme_corp/production.yaml", Scope("acme-corp", "production")),
+    ],
+)
+def test_which_keys_a_path_holds(path: str, expected: Scope) -> None:
+    assert scope(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "another", "meet"),
+    [
+        (Scope(), Scope("a", "b"), True),
+        (Scope("a"), Scope("a", "b"), True),
+        (Scope("a", "b"), Scope("a"), True),
+        (Scope("a", "b"), Scope("a", "c"), False),
+        (Scope("a"), Scope("b"), False),
+    ],
+)
+def test_scopes_meet(one: Scope, another: Scope, meet: bool) -> None:
+    assert one.meets(another) is meet
