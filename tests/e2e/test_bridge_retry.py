@@ -1,0 +1,93 @@
+"""Which ends of a bridge Argo repeats: the shipped retryStrategy, with a shell in the bridge's place."""
+
+import subprocess
+
+import pytest
+
+from reconciler.adapters.kube import connect
+from reconciler.adapters.kube.resources import NAMESPACES, PODS, WORKFLOWS
+from reconciler.manifests import Settings, render
+from reconciler.manifests.apply import wait
+from tests.cluster import find
+
+pytestmark = pytest.mark.cluster
+
+NAMESPACE = "retry-test"
+RIGHTS = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: retry-test}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: executor, namespace: retry-test}
+rules: [{apiGroups: [argoproj.io], resources: [workflowtaskresults], verbs: [create, patch]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: executor, namespace: retry-test}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: executor}
+subjects: [{kind: ServiceAccount, name: default, namespace: retry-test}]
+"""
+# The first attempt ends like this; every later one ends well.
+ENDS = {
+    "one": ("exit 1", 1, "Failed"),
+    "usage": ("exit 64", 1, "Failed"),
+    "repeat-me": ("exit 75", 2, "Succeeded"),
+    "killed": ("sh -c 'kill -9 $PPID'", 2, "Succeeded"),
+    "terminated": ("sh -c 'kill -15 $PPID'; sleep 5", 2, "Succeeded"),
+    "pod-deleted": ("sleep 300", 2, "Succeeded"),
+}
+
+
+@pytest.fixture(scope="module")
+def kube():
+    cluster = find("eu-west")
+    assert cluster, "make cluster-up starts the cluster"
+    apply = ["kubectl", "--kubeconfig", str(cluster.kubeconfig), "apply", "-f", "-"]
+    subprocess.run(apply, input=RIGHTS, text=True, check=True, capture_output=True)
+    opened = connect(cluster.context, str(cluster.kubeconfig))
+    yield opened
+    opened.delete(NAMESPACES, None, NAMESPACE)
+    opened.close()
+
+
+def template(name, end):
+    """The shipped step with a shell for a bridge. `{{retries}}` is known in a template with a retryStrategy."""
+    (shipped,) = (item for item in render(Settings()) if item["kind"] == "ClusterWorkflowTemplate")
+    step = next(item for item in shipped["spec"]["templates"] if item["name"] == "step")
+    code = f'if [ "{{{{retries}}}}" = 0 ]; then {end}; fi; echo done'
+    container = {"image": "tenantctl.local/busybox:1", "command": ["sh", "-c", code]}
+    return {"name": name, "retryStrategy": step["retryStrategy"], "container": container}
+
+
+def test_only_a_lost_bridge_is_repeated(kube):
+    steps = [[{"name": name, "template": name} for name in ENDS]]
+    templates = [{"name": "main", "steps": steps}, *(template(name, end) for name, (end, _, _) in ENDS.items())]
+    spec = {"entrypoint": "main", "templates": templates, "podSpecPatch": "terminationGracePeriodSeconds: 1"}
+    body = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"generateName": "retry-"},
+        "spec": spec,
+    }
+    name = kube.create(WORKFLOWS, NAMESPACE, body)["metadata"]["name"]
+    wait(lambda: _delete_running(kube, name), 60)
+
+    def gap():
+        phase = kube.get(WORKFLOWS, NAMESPACE, name).get("status", {}).get("phase")
+        return "" if phase in ("Failed", "Error", "Succeeded") else f"{name} is {phase}"
+
+    wait(gap, 120)
+    nodes = kube.get(WORKFLOWS, NAMESPACE, name)["status"]["nodes"].values()
+    seen = {node["displayName"]: (len(node["children"]), node["phase"]) for node in nodes if node["type"] == "Retry"}
+    assert seen == {name: (attempts, phase) for name, (_, attempts, phase) in ENDS.items()}
+
+
+def _delete_running(kube, name):
+    for pod in kube.list(PODS, NAMESPACE, labelSelector=f"workflows.argoproj.io/workflow={name}"):
+        node = pod["metadata"]["annotations"]["workflows.argoproj.io/node-name"]
+        if "pod-deleted" in node and pod["status"]["phase"] == "Running":
+            kube.delete(PODS, NAMESPACE, pod["metadata"]["name"])
+            return ""
+    return "the pod does not run yet"
