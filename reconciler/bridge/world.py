@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from reconciler.core import labels
 from reconciler.core.errors import UsageError
+from reconciler.core.lifecycle_job import lifecycle_annotations
 from reconciler.core.names import Key
 
 AUTO = "auto"
@@ -32,7 +33,6 @@ def read_world(environ: Mapping[str, str]) -> World:
         key = Key.parse(f"{_required(environ, 'TENANT')}/{_required(environ, 'ENVIRONMENT')}")
     except ValueError as error:
         raise UsageError(f"TENANTCTL_TENANT, TENANTCTL_ENVIRONMENT: {error}") from error
-    extra = [entry.strip() for entry in environ.get("TENANTCTL_ANNOTATIONS", "").split(",")]
     return World(
         key=key,
         run=_required(environ, "RUN"),
@@ -41,7 +41,7 @@ def read_world(environ: Mapping[str, str]) -> World:
             name: environ.get(f"TENANTCTL_{name.upper()}") or AUTO for name in ("jobs", "resources", "applications")
         },
         output=environ.get("TENANTCTL_OUTPUT") or OUTPUT,
-        annotations=(labels.VERBS_ANNOTATION, *filter(None, extra)),
+        annotations=lifecycle_annotations(environ),
     )
 
 

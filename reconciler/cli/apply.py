@@ -88,7 +88,7 @@ def _follow(loop: "Loop", keys: "set[Key]", wait: bool, timeout: float) -> int:
     """Print a line per change until all keys are settled, or are launched where `wait` is off."""
     from reconciler.core.errors import TimedOut
 
-    shown: "dict[Key, str]" = {}
+    shown: dict[Key, str] = {}
     deadline = time.monotonic() + timeout
     while True:
         open_keys = {key for key in keys if not _show(loop, key, shown, wait)}

@@ -34,7 +34,9 @@ def environment(key: "Key", namespace: str, context: str | None, kubeconfig: str
     kube = connect(context, kubeconfig)
     record = record_of(kube, key)
     raw = kube.find(CONFIG_MAPS, namespace, key.dotted)
-    data("\n".join([*_record_lines(record), *_step_lines(read_placement(raw) if raw else None), *_history_lines(record)]))
+    data(
+        "\n".join([*_record_lines(record), *_step_lines(read_placement(raw) if raw else None), *_history_lines(record)])
+    )
     return 0
 
 

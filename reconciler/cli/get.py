@@ -143,7 +143,14 @@ def _run_table(runs: "list[Run]", *, wide: bool) -> tuple[list[str], list[list[s
     rows = []
     for run in runs:
         phase = f"{run.phase or 'Pending'}{' (stopped)' if run.shutdown else ''}"
-        row = [run.name, str(run.key or "-"), run.verb or "-", phase, run.progress or "-", age(run.started, time.time())]
+        row = [
+            run.name,
+            str(run.key or "-"),
+            run.verb or "-",
+            phase,
+            run.progress or "-",
+            age(run.started, time.time()),
+        ]
         rows.append(row + ([("claim" if run.mark else "hand"), run.message] if wide else []))
     return header, rows
 

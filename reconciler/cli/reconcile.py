@@ -47,7 +47,7 @@ def _wait(kube: Any, keys: "list[Key]", mark: str, timeout: float) -> int:
     from reconciler.core.errors import TimedOut
 
     deadline = time.monotonic() + timeout
-    pending = {key: "" for key in keys}
+    pending = dict.fromkeys(keys, "")
     stalled = False
     while pending:
         for key in list(pending):

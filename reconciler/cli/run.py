@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @cluster_options
 @click.option("--once", is_flag=True, help="Look at every environment once, launch what is due, and exit.")
 @click.option("--interval", default=60.0, show_default=True, metavar="SECONDS", help="How often a remote is fetched.")
-@click.option("--resync", default=600.0, show_default=True, metavar="SECONDS", help="How often everything is looked at.")
+@click.option(
+    "--resync", default=600.0, show_default=True, metavar="SECONDS", help="How often everything is looked at."
+)
 @click.option("--workers", default=4, show_default=True, type=click.IntRange(1, 64), help="Environments at a time.")
 @click.option("--retry-wait", default=10.0, show_default=True, metavar="SECONDS", help="The wait before attempt 2.")
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Health and metrics.")

@@ -20,9 +20,7 @@ SHUTDOWN = "Stop"
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until its Jobs have stopped, too.")
 @click.option("--timeout", default=120.0, show_default=True, metavar="SECONDS", help="How long to wait at most.")
 @cluster_options
-def command(
-    key: "Key", namespace: str, wait: bool, timeout: float, context: str | None, kubeconfig: str | None
-) -> int:
+def command(key: "Key", namespace: str, wait: bool, timeout: float, context: str | None, kubeconfig: str | None) -> int:
     """Stop the run in progress, and its Jobs. Nothing is launched for it again until 'tenantctl retry' or a change."""
     from reconciler.adapters.kube import connect
     from reconciler.adapters.kube.resources import WORKFLOWS
@@ -45,7 +43,9 @@ def _wait(kube: Any, key: "Key", run: str, timeout: float) -> int:
     deadline = time.monotonic() + timeout
     while (record := record_of(kube, key)).claim is not None and record.claim.run == run:
         if time.monotonic() > deadline:
-            raise TimedOut(f"run {run} is not over after {timeout:g} s; is the controller running? See 'tenantctl get runs'")
+            raise TimedOut(
+                f"run {run} is not over after {timeout:g} s; is the controller running? See 'tenantctl get runs'"
+            )
         time.sleep(0.5)
     note(f"{key}: run {run} is over")
     return 0

@@ -17,6 +17,7 @@ from reconciler.controller.world import Listeners, RegionWatch, World
 from reconciler.core import labels
 from reconciler.core.desired import Desired
 from reconciler.core.errors import TenantctlError
+from reconciler.core.lifecycle_job import lifecycle_annotations
 from reconciler.core.region import Region
 
 
@@ -67,7 +68,8 @@ def region_cluster(place: Place, control: Kube, region: Region) -> Kube:
 
 def region_factory(place: Place, control: Kube, listeners: Listeners) -> Callable[[Region], RegionWatch]:
     """How a region that was declared becomes one that is watched."""
-    return lambda region: RegionWatch(region, region_cluster(place, control, region), listeners)
+    annotations = lifecycle_annotations(os.environ)
+    return lambda region: RegionWatch(region, region_cluster(place, control, region), listeners, annotations)
 
 
 def synced_world(place: Place, desired: Desired, listeners: Listeners | None = None) -> tuple[World, Records]:

@@ -97,6 +97,9 @@ class Loop:
         for region in self.world.regions.values():
             self._metrics.in_flight.labels(region.name).set(self.world.in_flight(region.name))
             self._metrics.region_up.labels(region.name).set(0 if region.trouble else 1)
+            trusted = len(region.trusted())
+            self._metrics.lifecycle_jobs.labels(region.name, "true").set(trusted)
+            self._metrics.lifecycle_jobs.labels(region.name, "false").set(len(region.discovered()) - trusted)
 
     # -- triggers --------------------------------------------------------------------------------------------------
 

@@ -39,6 +39,12 @@ class Metrics:
             "tenantctl_runs_in_flight", "Open claims, by region.", ["region"], registry=self.registry
         )
         self.region_up = Gauge("tenantctl_region_up", "Whether the region answers.", ["region"], registry=self.registry)
+        self.lifecycle_jobs = Gauge(
+            "tenantctl_lifecycle_jobs",
+            "Lifecycle Jobs found, by region and whether their namespace takes part.",
+            ["region", "trusted"],
+            registry=self.registry,
+        )
         self.source_seconds = Gauge(
             "tenantctl_source_last_success_timestamp_seconds",
             "When the repository was last read.",

@@ -10,7 +10,7 @@ from reconciler.core.desired import Desired
 def plan_of(desired: Desired, decisions: Iterable[Decision], in_flight: dict[str, int] | None) -> Plan:
     """Actions in the order in which they are launched, those over a region's limit held, and all holds.
 
-    `in_flight`: how many runs each region has now; None where nobody looked (offline), and then no limit holds anything.
+    `in_flight`: how many runs each region has now; None where nobody looked (offline): then no limit holds anything.
     """
     actions: list[Action] = []
     holds: list[Hold] = []

@@ -1,4 +1,4 @@
-"""One pass over one environment: observe, then finish what was claimed, or decide and launch, then write the status once.
+"""One pass over one environment: observe, finish what was claimed or decide and launch, then write the status once.
 
 Level-based: it gets a key and looks at everything again; any pass may be the first, or be repeated.
 """

@@ -1,7 +1,7 @@
 """The world as it is known now: stores that reflectors keep, and what they say of one environment."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ class Listeners:
 class RegionWatch:
     """What one region holds: its placements, runs, lifecycle Jobs, copies and enabled namespaces."""
 
-    def __init__(self, region: Region, kube: Kube, listeners: Listeners) -> None:
+    def __init__(self, region: Region, kube: Kube, listeners: Listeners, annotations: Sequence[str]) -> None:
         self.name = region.name
         self.kube = kube
         self.state = RegionState(kube, region.workflow_namespace)
@@ -55,7 +55,7 @@ class RegionWatch:
         self._upserts: tuple[int, Mapping[Step, str]] = (-1, {})
         self.placements: Store[Placement | Damaged] = Store(_placement, _key, self._keyed)
         self.runs: Store[Run] = Store(read_run, _key, self._keyed)
-        self.jobs: Store[LifecycleJob | Copy] = Store(_job, _job_group, self._job_changed)
+        self.jobs: Store[LifecycleJob | Copy] = Store(_job_reader(annotations), _job_group, self._job_changed)
         self.namespaces: Store[str] = Store(lambda raw: str(raw["metadata"]["name"]), lambda name: None, self._enabled)
         self.reflectors = self._reflectors(region.workflow_namespace)
 
@@ -84,10 +84,13 @@ class RegionWatch:
             self._upserts = (generation, found)
         return self._upserts[1]
 
+    def discovered(self) -> list[LifecycleJob]:
+        """All lifecycle Jobs, also those of namespaces that do not take part."""
+        return [job for job in self.jobs.grouped(LIFECYCLE_JOBS) if isinstance(job, LifecycleJob)]
+
     def trusted(self) -> list[LifecycleJob]:
         """The lifecycle Jobs of enabled namespaces."""
-        jobs = [job for job in self.jobs.grouped(LIFECYCLE_JOBS) if isinstance(job, LifecycleJob)]
-        return [job for job in jobs if self.namespaces.get("", job.namespace)]
+        return [job for job in self.discovered() if self.namespaces.get("", job.namespace)]
 
     def copies(self, key: Key) -> list[Copy]:
         """The copies of one environment."""
@@ -210,8 +213,8 @@ def _placement(raw: Json) -> Placement | Damaged:
         return Damaged(_name_key(raw), str(error))
 
 
-def _job(raw: Json) -> LifecycleJob | Copy | None:
-    return read_copy(raw) or read_lifecycle_job(raw)
+def _job_reader(annotations: Sequence[str]) -> Callable[[Json], LifecycleJob | Copy | None]:
+    return lambda raw: read_copy(raw) or read_lifecycle_job(raw, annotations)
 
 
 def _job_group(job: LifecycleJob | Copy) -> Key | str:

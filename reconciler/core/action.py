@@ -91,7 +91,7 @@ class Action:
 
     @property
     def order(self) -> tuple[int, int, int, Key]:
-        """The order in which actions are launched: what commits ask for before backfills, then by ring, then by name."""
+        """The order of launching: what commits ask for before backfills, then by ring, then by name."""
         return (self.kind.order, 0 if self.asked else 1, self.ring, self.key)
 
 

@@ -32,7 +32,7 @@ class Backoff:
 
 
 def is_over(run: Run | None, copies: Iterable[Copy]) -> bool:
-    """Whether a run is over: its Workflow is completed or gone (None), and its copies are finished (design §5, *Over*)."""
+    """Whether a run is over: its Workflow is completed or gone (None), its copies are finished (design §5, *Over*)."""
     return (run is None or run.completed) and all(copy.finished for copy in copies)
 
 

@@ -1,7 +1,7 @@
 """`decide`: what to do about one environment, from what is declared and what is observed.
 
-Pure, and O(1) in the size of the fleet. `plan`, `apply` and the loop share it, so the preview is the deed. It reads like
-a list of guards: the first that applies turns the action into a hold, with its fixed reason (design §7).
+Pure, and O(1) in the size of the fleet. `plan`, `apply` and the loop share it, so the preview is the deed. It reads
+like a list of guards: the first that applies turns the action into a hold, with its fixed reason (design §7).
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Labels, annotations and fixed names that mark what is ours or what takes part; every other module takes them from here."""
+"""Labels, annotations and fixed names that mark what is ours or what takes part; all modules take them from here."""
 
 PREFIX = "tenantctl.io/"
 

@@ -53,6 +53,12 @@ def read_lifecycle_job(raw: Json, annotations: Sequence[str] = (labels.VERBS_ANN
     )
 
 
+def lifecycle_annotations(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The annotations that mark lifecycle Jobs: the default, and those of the setting TENANTCTL_ANNOTATIONS."""
+    extra = (entry.strip() for entry in environment.get("TENANTCTL_ANNOTATIONS", "").split(","))
+    return tuple(dict.fromkeys((labels.VERBS_ANNOTATION, *filter(None, extra))))
+
+
 def is_copy(metadata: Mapping[str, Any]) -> bool:
     """Whether the labels say that the Job is a copy which a bridge made."""
     return (metadata.get("labels") or {}).get(labels.KIND) == labels.COPY

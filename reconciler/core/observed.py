@@ -1,4 +1,4 @@
-"""What the clusters hold of one environment, as far as `decide` needs it. Unknown is not absent: it has its own fields."""
+"""What the clusters hold of one environment, as far as `decide` needs it. Unknown is not absent: it has its fields."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
 """Records: what the control plane knows of one environment, in a ConfigMap of its own namespace.
 
-Written by the reconciler as a whole, guarded by the resourceVersion; levers (`retry`, `reconcile`) are keys of their own
-that people patch with the command line. Nothing else is remembered anywhere: a restart begins from these.
+Written by the reconciler as a whole, guarded by the resourceVersion; levers (`retry`, `reconcile`) are keys of their
+own that people patch with the command line. Nothing else is remembered anywhere: a restart begins from these.
 """
 
 import json

@@ -52,7 +52,9 @@ def placed(of: Declaration, *outcomes: Outcome) -> Placement:
 
 def all_done(of: Declaration, upserts: Mapping[Step, str] = UPSERTS) -> Placement:
     """A placement on which everything that a declaration wants is done."""
-    return placed(of, *(outcome(step, of, job_hash) for step, job_hash in upserts.items() if of.uses_service(step.namespace)))
+    return placed(
+        of, *(outcome(step, of, job_hash) for step, job_hash in upserts.items() if of.uses_service(step.namespace))
+    )
 
 
 def record(of: Declaration, **fields: Any) -> Record:

@@ -16,7 +16,9 @@ from reconciler.core.record import Attempts, Entry, Record
 from reconciler.core.step import Kind, Step, Verb
 from tests.core.fleet import BILLING, KEY, SEARCH, all_done, declaration
 
-CLAIM = Claim(4, "upsert", "eu-west", 2, "d1", "c0ffee", (BILLING, SEARCH), 3, "run-4", "2027-01-15T08:00:00Z", "b", True)
+CLAIM = Claim(
+    4, "upsert", "eu-west", 2, "d1", "c0ffee", (BILLING, SEARCH), 3, "run-4", "2027-01-15T08:00:00Z", "b", True
+)
 FULL = Record(
     key=KEY,
     policy=Policy(deletion_protection=False, owners=("a@example.com",), display_name="Acme", ring=2),
@@ -132,7 +134,9 @@ def test_every_name_made_of_a_step_leads_back_to_it(step: Step) -> None:
     assert Step.of_data_key(step.data_key) == step
 
 
-@pytest.mark.parametrize("text", ["", "job", "job/upsert", "job/upsert/a", "job/fly/a/b", "cat/upsert/a/b", "job/upsert/a/"])
+@pytest.mark.parametrize(
+    "text", ["", "job", "job/upsert", "job/upsert/a", "job/fly/a/b", "cat/upsert/a/b", "job/upsert/a/"]
+)
 def test_what_is_no_step_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no step"):
         Step.parse(text)
