@@ -156,7 +156,7 @@ class Kube:
 
 
 class NoCluster(Kube):
-    """A cluster that cannot even be addressed: every call says why, so that its region counts as silent, not as empty."""
+    """A cluster that cannot even be addressed: every call says why, so its region counts as silent, not as empty."""
 
     def __init__(self, why: str) -> None:
         self.context = None
