@@ -141,7 +141,8 @@ def _owner(job: Json, keys: Sequence[str]) -> Iterator[Advice]:
 
 
 def _kueue(job: Json, keys: Sequence[str]) -> Iterator[Advice]:
-    if isinstance(job.get("metadata"), dict) and kueue_managed(job):
+    metadata = {key: _mapping(job, "metadata", key) for key in ("labels", "annotations")}
+    if kueue_managed({"metadata": metadata, "spec": _mapping(job, "spec")}):
         text = "Jobs that Kueue manages are refused: Kueue would start and stop the copies against the bridge"
         yield Advice(Level.ERROR, "kueue", ("metadata",), text, at_key=True)
 

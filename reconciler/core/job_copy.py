@@ -109,8 +109,8 @@ def copy_name(job: str, run: str, step: Step) -> str:
 def kueue_managed(template: Json) -> bool:
     """Whether Kueue decides when the Job may start: it would suspend and resume a copy against our will."""
     metadata, spec = template["metadata"], template.get("spec") or {}
-    marks = [*(metadata.get("labels") or {}), *(metadata.get("annotations") or {}), spec.get("managedBy") or ""]
-    return any(mark.startswith(KUEUE) for mark in marks)
+    marks = [*(metadata.get("labels") or {}), *(metadata.get("annotations") or {}), spec.get("managedBy")]
+    return any(str(mark).startswith(KUEUE) for mark in marks)
 
 
 def copy_of(template: Json, job: LifecycleJob, placement: Placement, run: str, step: Step) -> Json:

@@ -23,6 +23,9 @@ FAILED = replace(
 LATE = replace(COPY, failed=True, reason="DeadlineExceeded", deadline=60)
 
 
+SLOW = "not finished after 60 s (activeDeadlineSeconds)"
+
+
 def end(
     code: int, said: Any = "", reason: str = "", at: int = 1, name: str = "p", container: str = "main"
 ) -> dict[str, Any]:
@@ -82,9 +85,9 @@ def test_outputs_that_cannot_be_kept_fail_the_step() -> None:
         (FAILED, [with_init(end(0), 5, "init broke")], [], "BackoffLimitExceeded", "init broke"),
         (FAILED, [], [], "BackoffLimitExceeded", "Job has reached the specified backoff limit"),
         (FAILED, [], ["pod p: Evicted: x"], "BackoffLimitExceeded", "pod p: Evicted: x"),
-        (LATE, [], [], "DeadlineExceeded", "not finished after 60 s (activeDeadlineSeconds)"),
-        (LATE, [], ["pod p: container main: ImagePullBackOff"], "DeadlineExceeded", "not finished after 60 s (activeDeadlineSeconds): pod p: container main: ImagePullBackOff"),
-        (LATE, [end(143, "was waiting for the database")], [], "DeadlineExceeded", "not finished after 60 s (activeDeadlineSeconds): was waiting for the database"),
+        (LATE, [], [], "DeadlineExceeded", SLOW),
+        (LATE, [], ["pod p: container main: ImagePullBackOff"], "DeadlineExceeded", SLOW + ": pod p: container main: ImagePullBackOff"),
+        (LATE, [end(143, "was waiting for the database")], [], "DeadlineExceeded", SLOW + ": was waiting for the database"),
     ],
 )  # fmt: skip
 def test_failures_say_why(copy: Copy, pods: list[Any], obstacles: list[str], reason: str, message: str) -> None:

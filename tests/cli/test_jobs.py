@@ -1,0 +1,100 @@
+"""`tenantctl jobs`: lint in all its forms, and the documentation's own example."""
+
+import io
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from reconciler.cli.main import run
+
+ROOT = Path(__file__).parents[2]
+BAD = """\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: billing-lifecycle
+  annotations:
+    argocd.argoproj.io/sync-options: Force=true,Replace=true
+    collibra.com/tenant.lifecycle: lifecycle.upsrt
+    tenantctl.io/owner: team-billing@example.com
+spec:
+  suspend: true
+  activeDeadlineSeconds: 600
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: main, image: "x:1"}]
+"""
+GOOD = BAD.replace("upsrt", "upsert")
+LINE = "7:36: error unknown-verb 'lifecycle.upsrt' is no verb; did you mean 'lifecycle.upsert'?"
+
+
+def test_a_good_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "job.yaml").write_text(GOOD)
+    assert run(["jobs", "lint", str(tmp_path / "job.yaml")]) == 0
+    assert capsys.readouterr() == ("", "1 lifecycle Job: nothing to mend\n")
+
+
+def test_folders_are_searched_and_other_kinds_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "job.yml").write_text("kind: Service\n---\n" + BAD)
+    (tmp_path / "chart.yaml").write_text("{{ if .Values.x }}\n")
+    (tmp_path / "notes.md").write_text("collibra.com/tenant.lifecycle: {")
+    assert run(["jobs", "lint", str(tmp_path)]) == 1
+    out, err = capsys.readouterr()
+    assert out == f"{tmp_path}/deep/job.yml:9:36: " + LINE.split(" ", 1)[1] + "\n"
+    assert err == "1 lifecycle Job: 1 error\n"
+
+
+def test_json_and_github(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_text(BAD)
+    assert run(["jobs", "lint", "-o", "json", str(file)]) == 1
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["path"], found["line"], found["column"], found["level"]) == (str(file), 7, 36, "error")
+    assert run(["jobs", "lint", "-o", "github", str(file)]) == 1
+    assert capsys.readouterr().out.startswith(f"::error file={file},line=7,col=36,title=unknown-verb::'lifecycle")
+
+
+def test_warnings_do_not_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "job.yaml").write_text(GOOD.replace("x:1", "x"))
+    assert run(["jobs", "lint", "-o", "github", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.startswith("::warning ")
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(BAD.encode())))
+    assert run(["jobs", "lint", "-"]) == 1
+    assert capsys.readouterr().out == f"<stdin>:{LINE}\n"
+
+
+def test_a_template_that_is_not_rendered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "job.yaml").write_text("{{ if .Values.x }}\n" + BAD)
+    assert run(["jobs", "lint", str(tmp_path)]) == 1
+    assert "render the template first" in capsys.readouterr().out
+
+
+def test_another_annotation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "job.yaml").write_text(BAD.replace("collibra.com/tenant.lifecycle", "example.com/lifecycle"))
+    assert run(["jobs", "lint", str(tmp_path)]) == 0
+    assert run(["jobs", "lint", "--annotation", "example.com/lifecycle", str(tmp_path)]) == 1
+    assert "no lifecycle Job is in here" in capsys.readouterr().err
+
+
+def test_nothing_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["jobs", "lint", "nowhere.yaml"]) == 64
+    assert "nowhere.yaml: No such file" in capsys.readouterr().err
+    assert run(["jobs", "lint"]) == 64
+
+
+def test_the_documented_example_keeps_the_contract(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "docs" / "lifecycle-jobs.md").read_text()
+    examples = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "kind: Job" in block]
+    assert examples
+    for number, example in enumerate(examples):
+        (tmp_path / f"{number}.yaml").write_text(example)
+    assert run(["jobs", "lint", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == ""
