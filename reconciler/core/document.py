@@ -56,7 +56,7 @@ def _document(kind: Kind, reading: Reading) -> Document:
     problems = reading.problems
     if reading.sound and not complies(kind)(reading.value):
         problems = tuple(sorted(set(explain(kind, reading.value, reading.source))))
-        assert problems, "the compiled schema and jsonschema disagree"
+        problems = problems or (Problem(1, 1, "schema", f"the file does not keep {kind.file}"),)
     if not problems:
         problems = tuple(sorted(_own_rules(kind, reading)))
     return Document(kind, reading.value if not problems else None, problems, reading.source)

@@ -83,7 +83,7 @@ def _identity(kind: Kind, value: Any, source: bytes) -> Problem | None:
 
 def _version(version: Any) -> str:
     newer = str(version).removeprefix(f"{API_GROUP}/v")
-    if newer != version and newer.isdecimal() and newer > API_VERSION.removeprefix("v"):
+    if newer != version and newer.isdecimal() and int(newer[:9]) > int(API_VERSION.removeprefix("v")):
         return f"{version} needs a newer tenantctl; this one knows {KNOWN_VERSION}"
     return f"{shown(version)} is not a version that tenantctl knows; write {KNOWN_VERSION}"
 
@@ -98,7 +98,7 @@ def _unknown_key(error: Any, source: bytes) -> Iterator[Problem]:
 
 def _required(error: Any, source: bytes) -> Iterator[Problem]:
     for name in error.validator_value:
-        if name not in error.instance and repr(name) in error.message:
+        if name not in error.instance and error.message.startswith(repr(name)):  # one error per name
             rules = error.schema.get("properties", {}).get(name, {})
             meant = f"; write {name}: {_example(rules)}" if _example(rules) else ""
             yield problem(source, _path(error), "required", f"'{name}' is missing{meant}")

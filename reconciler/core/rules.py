@@ -95,7 +95,8 @@ def namespaces(
         name = application["namespace"]
         path = ("spec", "applications", index, "namespace")
         if name != base and not name.startswith(f"{base}-"):
-            message = f"'{name}' is not this environment's; write {base}, or a name that begins with {base}-"
+            source = "" if "applications" in document.value["spec"] else " (of the tenant's defaults)"
+            message = f"'{name}'{source} is not this environment's; write {base}, or a name that begins with {base}-"
             yield document.at(path, "namespace", message)
             continue
         others = [other for other in _owners_of(name, owners) if other != key]

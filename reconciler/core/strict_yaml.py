@@ -14,7 +14,6 @@ from yaml import YAMLError
 from yaml._yaml import CParser
 from yaml.events import (
     AliasEvent,
-    DocumentEndEvent,
     DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
@@ -142,8 +141,7 @@ def _document(reader: _Reader) -> Any:
     if start.version or start.tags:
         reader.note(start.start_mark, "directive", "a % directive is not supported; remove it")
     value = _value(reader, reader.next(), 1)
-    end = reader.next()
-    assert type(end) is DocumentEndEvent
+    reader.next()  # the end of the document
     after = reader.next()
     if type(after) is not StreamEndEvent:
         reader.stop(

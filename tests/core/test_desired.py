@@ -1,6 +1,8 @@
 """Desired: declared, held or really absent; and which keys a commit changes."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reconciler.core.assemble import assemble, wanted_files
 from reconciler.core.desired import Desired, changed_keys
@@ -166,3 +168,30 @@ def test_an_effective_declaration_may_not_be_too_large() -> None:
     files = {**FLEET, path: f"{FLEET[path]}spec: {{defaults: {{parameters: {{{large}}}}}}}\n"}
     fleet = desired({**files, **environment(ACME, f"region: eu-west, parameters: {{{more}}}")})
     assert [finding.code for finding in fleet.problems(ACME)] == ["too-large"]
+
+
+lines = st.sampled_from(
+    [*(line for text in FLEET.values() for line in text.splitlines(keepends=True)), "  - {\n", "x: y\n"]
+)
+contents = st.lists(lines, max_size=6).map("".join) | st.text(max_size=50)
+FIXED = ["providers/regions.yaml", "tenants/acme/tenant.yaml", "tenants/acme/production.yaml"]
+names = st.sampled_from(["acme", "tenant.yaml", "production.yaml", "Production.yml", "x", ".git", "a b", "é"])
+modes = st.sampled_from(list(Mode))
+odd_paths = (
+    st.lists(names, max_size=3).map(lambda parts: "/".join(["tenants", *parts])).filter(lambda path: path not in FIXED)
+)
+
+
+@settings(deadline=None)
+@given(
+    st.fixed_dictionaries(dict.fromkeys(FIXED, contents)),
+    st.dictionaries(odd_paths, modes.filter(lambda mode: mode is not Mode.FILE)),
+)
+def test_whatever_is_written_nothing_is_raised_and_a_key_is_declared_or_held(
+    files: dict[str, str], odd: dict[str, Mode]
+) -> None:
+    fleet = desired({**FLEET, **files}, odd)
+    for key in (ACME, GLOBEX):
+        assert (key in fleet.environments) != bool(fleet.problems(key))
+        assert (key in fleet.environments) != (key in fleet.held)
+    assert not changed_keys(fleet, fleet)

@@ -26,11 +26,9 @@ CONFIGURATION = {
 
 
 def reading(git_dir: str) -> dict[str, str]:
-    """The environment to read a repository with: no protocol is allowed, so a partial clone fetches nothing
-    on the way.
-    """
+    """The environment to read with: no protocol is allowed, so a partial clone fetches nothing on the way."""
     return {
-        **_common(git_dir),
+        **_common(git_dir, first=0),
         "GIT_ALLOW_PROTOCOL": "none",
         "GIT_NO_LAZY_FETCH": "1",
         "GIT_CONFIG_NOSYSTEM": "1",
@@ -39,15 +37,19 @@ def reading(git_dir: str) -> dict[str, str]:
 
 
 def fetching(git_dir: str) -> dict[str, str | None]:
-    """The environment to fetch with; the caller's own git configuration counts, since it may hold how to log in."""
-    ssh = os.environ.get("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
-    own = {"GIT_CONFIG_NOSYSTEM": None, "GIT_CONFIG_GLOBAL": None, "GIT_NO_LAZY_FETCH": None}
-    return {**_common(git_dir), **own, "GIT_ALLOW_PROTOCOL": FETCH_PROTOCOLS, "GIT_SSH_COMMAND": ssh}
-
-
-def _common(git_dir: str) -> dict[str, str]:
+    """The environment to fetch with; the caller's own configuration counts below ours: it may hold how to log in."""
+    callers = os.environ.get("GIT_CONFIG_COUNT", "0")
     return {
-        **dict(_configuration({**CONFIGURATION, "safe.directory": "*"})),
+        **_common(git_dir, first=int(callers) if callers.isdecimal() else 0),
+        **dict.fromkeys(("GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_GLOBAL", "GIT_NO_LAZY_FETCH")),
+        "GIT_ALLOW_PROTOCOL": FETCH_PROTOCOLS,
+        "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -oBatchMode=yes"),
+    }
+
+
+def _common(git_dir: str, first: int) -> dict[str, str]:
+    return {
+        **dict(_configuration({**CONFIGURATION, "safe.directory": "*"}, first)),
         "GIT_DIR": git_dir,
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_NO_REPLACE_OBJECTS": "1",
@@ -56,9 +58,10 @@ def _common(git_dir: str) -> dict[str, str]:
     }
 
 
-def _configuration(settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    yield "GIT_CONFIG_COUNT", str(len(settings))
-    for index, (name, value) in enumerate(settings.items()):
+def _configuration(settings: Mapping[str, str], first: int) -> Iterator[tuple[str, str]]:
+    """Settings as variables, numbered from `first`; a later number outranks an earlier one."""
+    yield "GIT_CONFIG_COUNT", str(first + len(settings))
+    for index, (name, value) in enumerate(settings.items(), first):
         yield f"GIT_CONFIG_KEY_{index}", name
         yield f"GIT_CONFIG_VALUE_{index}", value
 

@@ -87,6 +87,24 @@ def test_a_remote_that_cannot_be_fetched_is_unavailable(url: str, tmp_path: Path
     assert not (tmp_path / "trap").exists()
 
 
+def test_the_callers_own_configuration_counts_below_ours(
+    work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How to log in is often passed so: an http.extraHeader, or here another name for the same place."""
+    settings = {f"url.file://{work.path}.insteadOf": "https://fleet.example.com/", "core.hooksPath": str(tmp_path)}
+    for index, (name, value) in enumerate(settings.items()):
+        monkeypatch.setenv(f"GIT_CONFIG_KEY_{index}", name)
+        monkeypatch.setenv(f"GIT_CONFIG_VALUE_{index}", value)
+    monkeypatch.setenv("GIT_CONFIG_COUNT", str(len(settings)))
+    hook = tmp_path / "reference-transaction"
+    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/trap\n")
+    hook.chmod(0o755)
+    with Repository.open("https://fleet.example.com/", cache=tmp_path / "cache") as opened:
+        opened.fetch()
+        assert opened.resolve("main") == work.git("rev-parse", "main")
+    assert not (tmp_path / "trap").exists()
+
+
 def test_a_silent_remote_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mirror, "FETCH_TIMEOUT_SECONDS", 1)
     with socket.create_server(("127.0.0.1", 0)) as server:
