@@ -1,0 +1,121 @@
+"""One installed cluster for all tests here, and one fleet that those marked `together` share.
+
+A run takes about ten seconds, most of it waiting for pods. So scenarios that do not disturb each other are marked
+`together`: the first of them starts them all, each in a thread, and every test waits for its own. The others come after
+them, with a controller of their own (`own_fleet`).
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests import cluster
+from tests.cluster import Cluster, existing
+from tests.e2e.command import tenantctl
+from tests.e2e.fleet import Fleet, regions
+from tests.e2e.lab import CONTROL, SERVICE_ACCOUNTS, Lab
+from tests.e2e.repository import Repository
+
+NAME = "test"
+THREADS = 40
+TOGETHER = "together"
+RUNNING = pytest.StashKey[dict[str, "Future[None]"]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"{TOGETHER}: begins with all others of this mark; shares their fleet")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that run together come first, the rest keep their order."""
+    here = Path(__file__).parent
+    own = [item for item in items if here in item.path.parents]
+    if own:
+        ordered = iter(sorted(own, key=lambda item: item.get_closest_marker(TOGETHER) is None))
+        items[:] = [next(ordered) if here in item.path.parents else item for item in items]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Wait for a test that runs together with others; the first one starts them all."""
+    if pyfuncitem.get_closest_marker(TOGETHER) is None:
+        return None
+    session = pyfuncitem.session
+    if RUNNING not in session.stash:
+        session.stash[RUNNING] = _begin(session.items, pyfuncitem.funcargs["fleet"])
+    session.stash[RUNNING][pyfuncitem.nodeid].result()
+    return True
+
+
+def _begin(items: list[pytest.Item], fleet: Fleet) -> dict[str, "Future[None]"]:
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix=TOGETHER)
+    chosen = [item for item in items if isinstance(item, pytest.Function) and item.get_closest_marker(TOGETHER)]
+    return {item.nodeid: pool.submit(_call(item), fleet=fleet, **_parameters(item)) for item in chosen}
+
+
+def _call(item: pytest.Function) -> Callable[..., None]:
+    function: Callable[..., None] = item.obj
+    return function
+
+
+def _parameters(item: pytest.Function) -> dict[str, object]:
+    return dict(item.callspec.params) if hasattr(item, "callspec") else {}
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """The cluster, with nothing of earlier tests in it, and tenantctl installed as a user would."""
+    found = Lab(_cluster())
+    found.sweep()
+    found.kube.delete(SERVICE_ACCOUNTS, CONTROL, "tenantctl-reconciler")  # tokens of a killed run's controller end
+    install(found.cluster)
+    yield found
+    found.kube.close()
+
+
+def _cluster() -> Cluster:
+    context = os.environ.get("CONTEXT")
+    if context:
+        return existing.use(NAME, context, os.environ.get("IMAGE", ""))
+    return cluster.up(NAME)
+
+
+def install(where: Cluster) -> None:
+    """Install without a controller: the tests start their own."""
+    image = ("--image", where.image) if where.image else ()
+    words = ("install", "--no-reconciler", *image, "--kubeconfig", where.kubeconfig, "--context", where.context)
+    tenantctl(*words)
+
+
+def make_fleet(lab: Lab, folder: Path) -> Fleet:
+    """A new repository, and the reconciler's own kubeconfig."""
+    kubeconfig = lab.kubeconfig_of(folder, "tenantctl-reconciler", CONTROL)
+    return Fleet(lab, Repository(folder / "fleet", regions(lab.cluster.context)), kubeconfig, folder / "controller.log")
+
+
+_shared: list[Fleet] = []
+
+
+@pytest.fixture(scope="session")
+def fleet(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """The fleet of the tests that run together, with a controller."""
+    made = make_fleet(lab, tmp_path_factory.mktemp("fleet"))
+    _shared.append(made)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def own_fleet(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """A fleet of the module's own, the only one in the cluster; its controllers are started by the tests."""
+    while _shared:
+        _shared.pop().stop()
+    lab.sweep()
+    made = make_fleet(lab, tmp_path_factory.mktemp("own"))
+    yield made
+    made.stop()
+    lab.sweep()
