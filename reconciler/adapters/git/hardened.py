@@ -39,9 +39,13 @@ def reading(git_dir: str) -> dict[str, str]:
 def fetching(git_dir: str) -> dict[str, str | None]:
     """The environment to fetch with; the caller's own configuration counts below ours: it may hold how to log in."""
     callers = os.environ.get("GIT_CONFIG_COUNT", "0")
+    first = int(callers) if callers.isdecimal() else 0
+    theirs = [f"GIT_CONFIG_{part}_{index}" for part in ("KEY", "VALUE") for index in range(first)]
     return {
-        **_common(git_dir, first=int(callers) if callers.isdecimal() else 0),
-        **dict.fromkeys(("GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_GLOBAL", "GIT_NO_LAZY_FETCH")),
+        **_common(git_dir, first),
+        **dict.fromkeys(
+            [*theirs, "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_GLOBAL", "GIT_NO_LAZY_FETCH"]
+        ),  # None: the caller's
         "GIT_ALLOW_PROTOCOL": FETCH_PROTOCOLS,
         "GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", "ssh -oBatchMode=yes"),
     }
