@@ -65,6 +65,7 @@ def _findings(
 ) -> "Iterator[Finding]":
     from reconciler.adapters.kube import connect
     from reconciler.adapters.kube.resources import NAMESPACES
+    from reconciler.core.errors import NotAllowed
     from reconciler.manifests import checks
     from reconciler.manifests.render import installed
 
@@ -73,9 +74,15 @@ def _findings(
     yield from first
     if any(finding.verdict != "ok" for finding in first):
         return
-    settings = installed(kube.find(NAMESPACES, None, labels.CONTROL_NAMESPACE))
+    try:
+        settings = installed(kube.find(NAMESPACES, None, labels.CONTROL_NAMESPACE))
+    except NotAllowed:
+        settings = installed(None)
     yield from checks.run("argo", lambda: checks.argo(kube, server))
-    for check in (checks.templates, checks.accounts, checks.services, checks.admission, checks.reconciler):
+    asked = (
+        checks.templates, checks.caller, checks.accounts, checks.services, checks.admission, checks.reconciler,
+    )  # fmt: skip
+    for check in asked:
         yield from checks.run(check.__name__, lambda check=check: check(kube, settings))  # type: ignore[misc]
     location = repository or settings.repository
     if location:

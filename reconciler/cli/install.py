@@ -83,11 +83,12 @@ def _install(
     from reconciler.adapters.kube import connect
     from reconciler.adapters.kube.resources import NAMESPACES
     from reconciler.manifests import render
-    from reconciler.manifests.apply import require
+    from reconciler.manifests.apply import require, require_rights
     from reconciler.manifests.render import installed
 
     kube = connect(context, kubeconfig)
     require(kube)
+    require_rights(kube)
     before = kube.find(NAMESPACES, None, labels.CONTROL_NAMESPACE)
     settings = installed(before).changed(_controllers(kube, given, before)).changed(given)
     if no_reconciler:

@@ -7,16 +7,25 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.adapters.kube import Kube
-from reconciler.adapters.kube.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, WORKFLOWS
+from reconciler.adapters.kube.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, WORKFLOWS, Resource
 from reconciler.core import labels
-from reconciler.core.errors import AlreadyExists, NotFound, TenantctlError, TimedOut, Unprocessable
+from reconciler.core.errors import AlreadyExists, NotAllowed, NotFound, TenantctlError, TimedOut, Unprocessable
 from reconciler.manifests.kinds import KEPT, RESOURCES, Id, id_of
-from reconciler.manifests.render import OURS
+from reconciler.manifests.render import OURS, TEMPLATES
+from reconciler.manifests.rights import may
 
 Json = dict[str, Any]
 
 SELECTOR = ",".join(f"{name}={value}" for name, value in OURS.items())
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.5
+# What each policy of the workflow namespace must refuse.
+PROBES: dict[str, Json] = {
+    "tenantctl-workflows": {"spec": {"entrypoint": "main", "templates": [{"name": "main", "suspend": {}}]}},
+    "tenantctl-workflow-status": {
+        "spec": {"workflowTemplateRef": {"name": TEMPLATES[0], "clusterScope": True}},
+        "status": {"phase": "Succeeded"},
+    },
+}
 
 
 class Effect(StrEnum):
@@ -111,20 +120,25 @@ def wait(ready: Callable[[], str], seconds: float) -> None:
 
 
 def admission_gap(kube: Kube, namespace: str) -> str:
-    """Why the workflow namespace is still open; empty when a Workflow with a spec of its own is refused (a dry run)."""
+    """Why the workflow namespace is still open; empty when what each policy forbids is refused (dry runs)."""
+    return next((gap for policy, body in PROBES.items() if (gap := _admits(kube, namespace, policy, body))), "")
+
+
+def _admits(kube: Kube, namespace: str, policy: str, body: Json) -> str:
     probe = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
-        "metadata": {"generateName": "tenantctl-probe-", "namespace": namespace},
-        "spec": {"entrypoint": "main", "templates": [{"name": "main", "suspend": {}}]},
+        "metadata": {"generateName": "tenantctl-probe-"},
     }
     try:
-        kube.create(WORKFLOWS, namespace, probe, dryRun="All")
+        kube.create(WORKFLOWS, namespace, probe | body, dryRun="All")
+    except NotFound:
+        return f"namespace {namespace} does not exist"
     except Unprocessable as error:
-        if "ValidatingAdmissionPolicy 'tenantctl-workflows'" in str(error):
+        if f"ValidatingAdmissionPolicy '{policy}'" in str(error):
             return ""
         raise
-    return f"namespace {namespace} still admits Workflows that are not tenantctl's: the admission policy has no effect"
+    return f"namespace {namespace} admits Workflows that are not tenantctl's: policy {policy} has no effect"
 
 
 def deployment_gap(kube: Kube) -> str:
@@ -184,3 +198,18 @@ _PREREQUISITES = (
         "Kubernetes 1.30 or newer is needed",
     ),
 )
+
+
+def require_rights(kube: Kube) -> None:
+    """Raise NotAllowed with every right that the caller lacks to install, before anything is written."""
+    lacking = [kind for kind, resource in RESOURCES.items() if not _may_apply(kube, resource)]
+    if lacking:
+        raise NotAllowed(
+            f"{kube.where}: installing needs the right to create and patch {', '.join(lacking)} in the whole cluster; "
+            "ask a cluster administrator, who can also apply what 'tenantctl install --export' prints"
+        )
+
+
+def _may_apply(kube: Kube, resource: Resource) -> bool:
+    group = "" if resource.prefix == "/api/v1" else resource.prefix.split("/")[2]
+    return all(may(kube, group, resource.plural, verb) for verb in ("create", "patch"))

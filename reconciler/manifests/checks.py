@@ -16,8 +16,9 @@ from reconciler.core import labels
 from reconciler.core.errors import NotAllowed, TenantctlError
 from reconciler.manifests.apply import admission_gap, deployment_gap, require
 from reconciler.manifests.argo import versions
+from reconciler.manifests.kinds import Id, id_of
 from reconciler.manifests.render import TEMPLATES, VERSION, Settings, render, team
-from reconciler.manifests.rights import Right, missing, rights
+from reconciler.manifests.rights import Right, may, missing, rights
 
 Json = dict[str, Any]
 
@@ -112,6 +113,27 @@ def _image(template: Json) -> str:
     return next(images, "")
 
 
+def caller(kube: Kube, settings: Settings) -> Iterator[Finding]:
+    """What the commands of this caller will be able to do; not everybody needs to be able to do everything."""
+    own, runs = labels.CONTROL_NAMESPACE, settings.workflow_namespace
+    needs = {
+        "look (get, describe, history)": [("", "configmaps", "list", own), ("argoproj.io", "workflows", "list", runs)],
+        "move (apply, retry, reconcile)": [
+            ("", "configmaps", "patch", own),
+            ("argoproj.io", "workflows", "create", runs),
+        ],
+        "stop runs": [("argoproj.io", "workflows", "patch", runs)],
+    }
+    for purpose, wanted in needs.items():
+        lacking = [
+            f"{verb} {name} in {where}"
+            for group, name, verb, where in wanted
+            if not may(kube, group, name, verb, where)
+        ]
+        said = f"you cannot {purpose}: {', '.join(lacking)} is refused" if lacking else f"you can {purpose}"
+        yield Finding("caller", Verdict.UNKNOWN if lacking else Verdict.OK, said)
+
+
 def accounts(kube: Kube, settings: Settings) -> Iterator[Finding]:
     """May both accounts do what the manifests say, outside of the services' namespaces."""
     for (user, namespace), group in groupby(rights(render(settings)), lambda right: (right.user, right.namespace)):
@@ -148,10 +170,20 @@ def services(kube: Kube, settings: Settings) -> Iterator[Finding]:
 
 
 def admission(kube: Kube, settings: Settings) -> Iterator[Finding]:
-    """Is the workflow namespace closed, which only trying can tell."""
+    """Are the policies there and this version's, and is the workflow namespace closed, which only trying can tell."""
+    policies = [item for item in render(settings) if item["kind"].startswith("ValidatingAdmissionPolicy")]
+    stale = [str(id_of(item)) for item in policies if not _current(kube, id_of(item))]
+    if stale:
+        said = f"missing, or not of version {__version__}: {', '.join(stale)}"
+        yield Finding("admission", Verdict.FAILED, said, "tenantctl install")
     gap = admission_gap(kube, settings.workflow_namespace)
     said = gap or f"namespace {settings.workflow_namespace} admits tenantctl's Workflows only"
     yield Finding("admission", _verdict(not gap), said, "tenantctl install" if gap else "")
+
+
+def _current(kube: Kube, target: Id) -> bool:
+    live = kube.find(target.resource, None, target.name)
+    return live is not None and live["metadata"].get("labels", {}).get(VERSION) == __version__
 
 
 def reconciler(kube: Kube, settings: Settings) -> Iterator[Finding]:

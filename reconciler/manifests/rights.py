@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 from reconciler.adapters.kube import Kube
-from reconciler.adapters.kube.resources import Resource
+from reconciler.adapters.kube.resources import ACCESS_REVIEWS, Resource
 
 Json = dict[str, Any]
 
@@ -64,3 +64,14 @@ def _allowed(kube: Kube, right: Right) -> bool:
     }
     body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
     return bool(kube.request("POST", REVIEWS.path(), {}, body)["status"]["allowed"])
+
+
+def may(kube: Kube, group: str, resource: str, verb: str, namespace: str = "") -> bool:
+    """Whether the caller has a right; an empty namespace is the whole cluster."""
+    attributes = {"group": group, "resource": resource, "verb": verb, "namespace": namespace}
+    body = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    return bool(kube.request("POST", ACCESS_REVIEWS.path(), {}, body)["status"]["allowed"])
