@@ -22,7 +22,7 @@ COMMANDS = {
     "plan": "Show what would be done, and what is held and why.",
     "apply": "Do what the plan shows, once, and wait for it.",
     "run": "Reconcile continuously: the controller.",
-    "get": "List environments, runs or regions.",
+    "get": "List environments or runs.",
     "describe": "Show everything known about one environment.",
     "history": "Show what was done to one environment.",
     "logs": "Print the logs of an environment's last run.",

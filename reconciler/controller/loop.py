@@ -20,14 +20,15 @@ from reconciler.controller.world import Listeners, RegionWatch, World
 from reconciler.core.action import HoldReason
 from reconciler.core.condition import READY
 from reconciler.core.desired import Desired, changed_keys
-from reconciler.core.errors import Conflict, NotAllowed, TenantctlError
+from reconciler.core.errors import Conflict, TenantctlError
 from reconciler.core.names import Key
 from reconciler.core.record import Record, condition
 from reconciler.core.region import Region
 
+PATIENCE = 5.0  # how long a pass in progress may take when we are asked to end; any pass may be cut off
 RETRY_FIRST = 0.2
-RETRY_MOST = 60.0
-FOREVER = 300.0
+RETRY_FOR_GOOD = 15.0  # an error that time alone does not mend: somebody grants a right meanwhile
+RETRY_MOST = 120.0
 
 log = structlog.get_logger()
 
@@ -47,6 +48,7 @@ class Loop:
         self._failures: dict[Key, int] = {}
         self._waiting: dict[str, dict[Key, tuple[int, int, int, Key]]] = {}
         self._lock = threading.Lock()
+        self._workers: list[threading.Thread] = []
         self._stopped = threading.Event()
         self.changed = threading.Event()
         self.passed: set[Key] = set()
@@ -71,8 +73,7 @@ class Loop:
         _thread(self.world.control.run)
         _thread(self.source.run)
         _thread(self._resync)
-        for _ in range(self._settings.workers):
-            _thread(self._work)
+        self._workers = [_thread(self._work) for _ in range(self._settings.workers)]
 
     def stop(self) -> None:
         """Stop everything; a pass in progress is finished."""
@@ -80,6 +81,8 @@ class Loop:
         self.queue.close()
         self.source.stop()
         self.world.stop()
+        for worker in self._workers:
+            worker.join(PATIENCE)
 
     def ready(self) -> str:
         """What is missing before anything can be decided; empty when nothing is."""
@@ -229,7 +232,15 @@ class Loop:
     def _failed(self, key: Key, error: TenantctlError) -> None:
         kind = type(error).__name__
         log.warning("not reconciled", tenant=key.tenant, environment=key.environment, kind=kind, error=str(error))
-        self._again(key, kind, RETRY_MOST if isinstance(error, NotAllowed) or not error.transient else RETRY_FIRST)
+        self._again(key, kind, RETRY_FIRST if error.transient else RETRY_FOR_GOOD)
+        if not error.transient:
+            self._note(key, error)
+
+    def _note(self, key: Key, error: TenantctlError) -> None:
+        try:
+            self.reconciler.note_failure(key, error)
+        except TenantctlError as trouble:
+            log.warning("failure not noted", tenant=key.tenant, environment=key.environment, error=str(trouble))
 
     def _again(self, key: Key, kind: str, first: float) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
@@ -237,5 +248,14 @@ class Loop:
         self.queue.add_after(key, min(RETRY_MOST, first * 2.0 ** (failures - 1)))
 
 
-def _thread(target: Callable[[], None]) -> None:
-    threading.Thread(target=target, daemon=True).start()
+def _control_changed(trouble: str) -> None:
+    if trouble:
+        log.warning("control plane does not answer", error=trouble)
+    else:
+        log.info("control plane answers")
+
+
+def _thread(target: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=target, daemon=True)
+    thread.start()
+    return thread

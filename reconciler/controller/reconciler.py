@@ -15,13 +15,13 @@ from reconciler.core.action import Action, Hold, HoldReason
 from reconciler.core.conclude import conclude, is_over
 from reconciler.core.decide import Decision, basis_of, decide, wanted_steps
 from reconciler.core.desired import Desired
-from reconciler.core.errors import TenantctlError
+from reconciler.core.errors import NotAllowed, TenantctlError
 from reconciler.core.job_copy import Copy
 from reconciler.core.names import Key
 from reconciler.core.observed import Observed, Run, read_run
 from reconciler.core.placement import Placement, read_placement
-from reconciler.core.record import Entry, Record
-from reconciler.core.status import with_status
+from reconciler.core.record import Record
+from reconciler.core.status import with_failure, with_status
 from reconciler.core.times import parse_rfc3339, rfc3339
 
 
@@ -166,7 +166,7 @@ class Reconciler:
         concluded = conclude(record, claim, placement, run, self._clock(), self._settings.backoff)
         observed = replace(self._world.observe(record.key, desired.environments.get(record.key)), record=concluded)
         observed = replace(observed, placement=placement, active=())
-        decision = decide(record.key, desired, observed, self._clock())
+        decision = _done_with(decide(record.key, desired, observed, self._clock()), placement)
         self._save(self._with_status(concluded, desired, decision))
         return Pass(record.key, concluded.history[-1].event, claim.run, decision)
 
@@ -243,11 +243,20 @@ class Reconciler:
         self._world.records.put(raw)
         return saved
 
-    def note_failure(self, key: Key, reason: str, message: str) -> None:
-        """Leave a line of history when a pass failed for good, once per message."""
+    def note_failure(self, key: Key, error: TenantctlError) -> None:
+        """Say on the record why a pass failed, where trying again alone does not help."""
         record = self._world.record(key)
-        if isinstance(record, Record) and not any(entry.message == message for entry in record.history[-1:]):
-            self._save(record.with_entry(Entry(rfc3339(self._clock()), reason, message)))
+        if isinstance(record, Record):
+            reason = "NotAllowed" if isinstance(error, NotAllowed) else "Refused"
+            self._write(record, with_failure(record, reason, str(error), self._clock()))
+
+
+def _done_with(decision: Decision, placement: Placement | None) -> Decision:
+    """Where no step is left and the placement says what is declared, only the applied revision has to follow."""
+    action = decision.action
+    if action is None or action.steps or placement is None or placement.digest != action.digest:
+        return decision
+    return Decision(decision.key, None, decision.holds)
 
 
 def _limited(decision: Decision) -> Decision:

@@ -1,6 +1,5 @@
 """The world as it is known now: stores that reflectors keep, and what they say of one environment."""
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +40,7 @@ class Listeners:
     service: Callable[[str, str], None] = lambda region, namespace: None
     freed: Callable[[str], None] = lambda region: None
     region: Callable[[str, str], None] = lambda region, trouble: None
+    control: Callable[[str], None] = lambda trouble: None
 
 
 class RegionWatch:
@@ -128,17 +128,13 @@ class World:
         self._listeners = listeners
         self._namespace = namespace
         self.records: Store[Record | Damaged] = Store(_record, _claimed_region, self._record_changed)
-        self.control = Reflector(control, CONFIG_MAPS, self.records, namespace, f"{labels.KIND}=record")
+        records = f"{labels.KIND}=record"
+        self.control = Reflector(control, CONFIG_MAPS, self.records, namespace, records, listeners.control)
         self.regions: dict[str, RegionWatch] = {}
 
     def reflectors(self) -> list[Reflector]:
         """All reflectors."""
         return [self.control, *(item for region in self.regions.values() for item in region.reflectors)]
-
-    def start(self) -> None:
-        """Run every reflector in a thread of its own."""
-        for reflector in self.reflectors():
-            threading.Thread(target=reflector.run, daemon=True).start()
 
     def stop(self) -> None:
         """Stop every reflector."""

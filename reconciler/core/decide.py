@@ -234,7 +234,7 @@ def _reasons(
 def _field_reasons(declaration: Declaration, observed: Observed) -> list[Reason]:
     record, placement = observed.record, observed.placement
     if record is not None and record.applied_digest == declaration.digest:
-        return []
+        return [] if placement else [Reason("placement", "", "the region holds no placement of it")]
     if placement is None:
         return [Reason("new", "", "new environment")]
     before, after = wanted_part(placement.spec), declaration.wanted

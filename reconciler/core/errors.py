@@ -42,6 +42,10 @@ class Refused(TenantctlError):
     exit_code = 6
 
 
+class Damaged(TenantctlError, ValueError):
+    """State of ours that cannot be read: neither present nor absent."""
+
+
 class UsageError(TenantctlError):
     """The command line makes no sense."""
 

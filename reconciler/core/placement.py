@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciler.core import labels
 from reconciler.core.declaration import Declaration
+from reconciler.core.errors import Damaged
 from reconciler.core.names import Key
 from reconciler.core.outcome import Outcome
 from reconciler.core.step import OUTCOME, Step, Verb
@@ -61,7 +62,7 @@ def placement_of(declaration: Declaration, revision: str, epoch: int) -> Placeme
 
 
 def read_placement(config_map: Json) -> Placement:
-    """Read a placement from its ConfigMap. Raises ValueError, naming the key, when it is damaged."""
+    """Read a placement from its ConfigMap. Raises Damaged, naming the key, when it is damaged."""
     metadata, data = config_map["metadata"], config_map.get("data") or {}
     try:
         return Placement(
@@ -75,9 +76,9 @@ def read_placement(config_map: Json) -> Placement:
             resource_version=metadata.get("resourceVersion", ""),
         )
     except KeyError as error:
-        raise ValueError(f"placement {metadata['name']}: key {error} is missing") from error
+        raise Damaged(f"placement {metadata['name']}: key {error} is missing") from error
     except ValueError as error:
-        raise ValueError(f"placement {metadata['name']}: {error}") from error
+        raise Damaged(f"placement {metadata['name']}: {error}") from error
 
 
 def _outcomes(data: Mapping[str, str]) -> dict[Step, Outcome]:

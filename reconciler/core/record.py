@@ -13,6 +13,7 @@ from reconciler.core import labels
 from reconciler.core.claim import Claim
 from reconciler.core.condition import Condition
 from reconciler.core.declaration import Policy
+from reconciler.core.errors import Damaged
 from reconciler.core.names import Key
 
 Json = dict[str, Any]
@@ -76,7 +77,7 @@ class Record:
 
 
 def read_record(config_map: Json) -> Record:
-    """Read a record from its ConfigMap. Raises ValueError, naming record and key, when it is damaged."""
+    """Read a record from its ConfigMap. Raises Damaged, naming record and key, when it is damaged."""
     metadata, data = config_map["metadata"], config_map.get("data") or {}
     try:
         return Record(
@@ -99,9 +100,9 @@ def read_record(config_map: Json) -> Record:
             resource_version=metadata.get("resourceVersion", ""),
         )
     except KeyError as error:
-        raise ValueError(f"record {metadata['name']}: key {error} is missing") from error
+        raise Damaged(f"record {metadata['name']}: key {error} is missing") from error
     except (ValueError, TypeError) as error:
-        raise ValueError(f"record {metadata['name']}: {error}") from error
+        raise Damaged(f"record {metadata['name']}: {error}") from error
 
 
 def config_map_of(record: Record, namespace: str) -> Json:

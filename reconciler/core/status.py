@@ -23,6 +23,13 @@ def with_status(
     return replace(after, conditions=conditions)
 
 
+def with_failure(record: Record, reason: str, message: str, now: float) -> Record:
+    """The record after a pass that failed for good; equal to it when it says so already."""
+    return replace(
+        record, conditions=merge(record.conditions, _triple(False, reason, message, stalled=True), rfc3339(now))
+    )
+
+
 def _only_removals(decision: Decision) -> bool:
     return decision.action is None and all(hold.action is not None and hold.action.removals for hold in decision.holds)
 

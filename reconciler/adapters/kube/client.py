@@ -139,7 +139,7 @@ class Kube:
                     raise failure(self.where, method, path, response.status, response.data, response.headers)
                 yield response
             finally:
-                response.release_conn() if response.status < 400 and read_seconds == READ_SECONDS else response.close()
+                _give_back(response)
         except TenantctlError:
             raise
         except urllib3.exceptions.HTTPError as error:
@@ -153,6 +153,14 @@ class Kube:
             if setting["in"] == "header" and setting["value"]:
                 headers[setting["key"]] = setting["value"]
         return headers
+
+
+def _give_back(response: Any) -> None:
+    """Return a connection that was read to its end; close any other, for what follows in it is not the next answer."""
+    if response.closed or response.isclosed():
+        response.release_conn()
+    else:
+        response.close()
 
 
 class NoCluster(Kube):
