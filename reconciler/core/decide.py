@@ -214,7 +214,8 @@ def _split(action: Action, observed: Observed) -> Decision:
         return Decision(action.key, action)
     names = ", ".join(sorted({step.namespace for step in action.removals}))
     hold = Hold(action.key, HoldReason.NOT_YET_SUPPORTED, f"removal of {names} is planned only; {SOON}", action)
-    rest = replace(action, removals=())
+    reasons = tuple(reason for reason in action.reasons if reason.code != "removal")
+    rest = replace(action, removals=(), reasons=reasons)
     applied = observed.record is not None and observed.record.applied_digest == action.digest
     return Decision(action.key, None if applied and not action.steps else rest, (hold,))
 

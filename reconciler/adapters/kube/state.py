@@ -1,14 +1,17 @@
 """Cluster state as tenantctl keeps it: records in the control plane, placements, runs and copies in a region."""
 
+import time
 from typing import Any
 
 from reconciler.adapters.kube.client import Kube
-from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS, WORKFLOWS
+from reconciler.adapters.kube.resources import CONFIG_MAPS, EVENTS, JOBS, WORKFLOWS
 from reconciler.core import labels, placement, record
 from reconciler.core.job_copy import Copy, read_copy, stop_patch
 from reconciler.core.names import Key
+from reconciler.core.times import rfc3339
 
 Json = dict[str, Any]
+EVENT_MAX = 1000  # the API server refuses more than 1024
 
 
 class Records:
@@ -29,6 +32,33 @@ class Records:
     def find(self, key: Key) -> Json | None:
         """Read a record now; None where the server says that there is none."""
         return self._kube.find(CONFIG_MAPS, self.namespace, key.dotted)
+
+    def event(self, about: record.Record, reason: str, message: str, *, warning: bool) -> None:
+        """Tell of something that happened, as a Kubernetes Event on the record."""
+        name = f"{about.key.dotted}.{time.time_ns():x}"
+        involved = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "name": about.key.dotted,
+            "namespace": self.namespace,
+            "uid": about.uid,
+            "resourceVersion": about.resource_version,
+        }
+        now = rfc3339(time.time())
+        body = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "involvedObject": involved,
+            "type": "Warning" if warning else "Normal",
+            "reason": reason,
+            "message": message[:EVENT_MAX],
+            "source": {"component": labels.RECONCILER},
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        self._kube.create(EVENTS, self.namespace, body)
 
     def patch(self, key: Key, values: dict[str, str]) -> Json:
         """Set single keys of a record, as levers do."""

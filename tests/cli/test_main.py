@@ -1,0 +1,94 @@
+"""The frame of the command line: help, exit codes, suggestions, and no traceback for anything expected."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconciler import __version__
+from reconciler.cli.main import COMMANDS, root, run
+
+
+def tenantctl(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "reconciler", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_listed_command_exists_and_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([name, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"Usage: tenantctl {name}")
+    assert len(shown.splitlines()) > 4
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"  {name} " in shown for name in COMMANDS)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = "{'kubernetes', 'git', 'jsonschema', 'argo_workflows', 'yaml', 'rich', 'structlog', 'prometheus_client'}"
+    code = (
+        f"import sys; from reconciler.cli.main import run; run(['--help']); print(sorted({heavy} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_version() -> None:
+    assert tenantctl("version").stdout.strip() == __version__
+    assert tenantctl("--version").stdout.strip() == __version__
+
+
+def test_an_unknown_command_suggests_the_nearest() -> None:
+    done = tenantctl("valdate")
+    assert done.returncode == 64
+    assert "did you mean 'validate'?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["plan", "--against", "nothing"], 64, "Invalid value"),
+        (["get", "environments", "acme"], 64, "write TENANT/ENVIRONMENT"),
+        (["describe", "environment"], 64, "Missing argument"),
+        (["plan", "--repository", "/nonexistent", "--against", "empty"], 1, "is no git repository"),
+        (["get", "environments", "--context", "nowhere", "--kubeconfig", "/dev/null"], 64, "no cluster"),
+        (["reconcile", "--context", "nowhere"], 64, "name environments, or say --all"),
+        (["run", "--repository", "/nonexistent", "--kubeconfig", "/dev/null"], 64, "no cluster"),
+    ],
+)
+def test_expected_failures_are_one_clear_line(arguments: list[str], code: int, said: str) -> None:
+    done = tenantctl(*arguments)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_api_server_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "config"
+    kubeconfig.write_text(
+        "apiVersion: v1\nkind: Config\ncurrent-context: x\n"
+        "clusters: [{name: x, cluster: {server: 'http://127.0.0.1:9'}}]\n"
+        "users: [{name: x, user: {}}]\ncontexts: [{name: x, context: {cluster: x, user: x}}]\n"
+    )
+    done = tenantctl("get", "environments", "--kubeconfig", str(kubeconfig))
+    assert done.returncode == 1
+    assert "no answer" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_output_into_a_closed_pipe_is_no_error() -> None:
+    command = f"{sys.executable} -m reconciler plan --against empty -o json | head -c 10"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+def test_the_root_names_no_command_without_a_module() -> None:
+    assert set(root.list_commands(None)) == set(COMMANDS)  # type: ignore[arg-type]

@@ -1,0 +1,105 @@
+"""The source on real git repositories: new commits are told at once, trouble is told and forgets nothing."""
+
+import queue
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from reconciler.adapters.git import Repository
+from reconciler.controller.source import Source
+from reconciler.core.desired import Desired
+from reconciler.core.errors import TenantctlError
+
+REGIONS = "apiVersion: tenantctl.io/v1\nkind: RegionList\nspec: {regions: [{name: eu-west}]}\n"
+WAIT = 10
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), "-c", "user.name=T", "-c", "user.email=t@example.com", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def commit(folder: Path, name: str) -> str:
+    (folder / "providers").mkdir(exist_ok=True)
+    (folder / "providers/regions.yaml").write_text(REGIONS + f"# {name}\n")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", name)
+    return git(folder, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    git(tmp_path, "init", "-qb", "main")
+    return tmp_path
+
+
+@contextmanager
+def running(folder: Path, *, watched: bool, interval: float) -> Iterator[tuple[Source, "queue.Queue[Desired | str]"]]:
+    told: queue.Queue[Desired | str] = queue.Queue()
+
+    def failed(error: TenantctlError) -> None:
+        told.put(str(error))
+
+    with Repository.open(str(folder)) as repository:
+        source = Source(repository, "main", interval, repository.path if watched else None, told.put, failed)
+        thread = threading.Thread(target=source.run, daemon=True)
+        thread.start()
+        try:
+            yield source, told
+        finally:
+            source.stop()
+            thread.join(WAIT)
+
+
+def revision(told: "queue.Queue[Desired | str]") -> str:
+    found = told.get(timeout=WAIT)
+    assert isinstance(found, Desired), found
+    return found.revision
+
+
+def test_a_commit_to_a_watched_repository_is_told_without_an_interval(folder: Path) -> None:
+    first = commit(folder, "first")
+    with running(folder, watched=True, interval=3600) as (_, told):
+        assert revision(told) == first
+        assert revision_after(folder, "second", told)
+
+
+def revision_after(folder: Path, name: str, told: "queue.Queue[Desired | str]") -> bool:
+    return commit(folder, name) == revision(told)
+
+
+def test_an_interval_finds_it_too(folder: Path) -> None:
+    first = commit(folder, "first")
+    with running(folder, watched=False, interval=0.05) as (_, told):
+        assert revision(told) == first
+        assert revision_after(folder, "second", told)
+
+
+def test_a_hint_is_enough(folder: Path) -> None:
+    first = commit(folder, "first")
+    with running(folder, watched=False, interval=3600) as (source, told):
+        assert revision(told) == first
+        second = commit(folder, "second")
+        source.hint()
+        assert revision(told) == second
+
+
+def test_the_same_commit_is_not_told_twice(folder: Path) -> None:
+    commit(folder, "first")
+    with Repository.open(str(folder)) as repository:
+        source = Source(repository, "main", 3600, None, lambda desired: None, lambda error: None)
+        assert source.read() is not None
+        assert source.read() is None
+
+
+def test_a_missing_branch_is_trouble_and_passes(folder: Path) -> None:
+    with running(folder, watched=True, interval=3600) as (source, told):
+        assert "has no commit 'main'" in str(told.get(timeout=WAIT))
+        assert source.trouble
+        first = commit(folder, "first")
+        assert revision(told) == first
+        assert source.trouble == ""
