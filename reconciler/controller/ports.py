@@ -15,6 +15,9 @@ class RecordStore(Protocol):
 
     def create(self, new: Record) -> Json: ...
 
+    def event(self, about: Record, reason: str, message: str, *, warning: bool) -> None:  # noqa: D102
+        ...
+
     def replace(self, changed: Record) -> Json: ...
 
 

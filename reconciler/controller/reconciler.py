@@ -3,6 +3,7 @@
 Level-based: it gets a key and looks at everything again; any pass may be the first, or be repeated.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -99,6 +100,7 @@ class Reconciler:
         record = launch.claimed(replace(record, policy=declaration.policy), claim)
         record = self._save(self._with_status(record, desired, decision))
         self._post(record, region)
+        self._tell(record, "Launched", f"run {claim.run}: {'; '.join(map(str, action.reasons))}")
         return Pass(action.key, "launched", claim.run, decision)
 
     def _placed(self, desired: Desired, observed: Observed, action: Action) -> Record:
@@ -167,8 +169,10 @@ class Reconciler:
         observed = replace(self._world.observe(record.key, desired.environments.get(record.key)), record=concluded)
         observed = replace(observed, placement=placement, active=())
         decision = _done_with(decide(record.key, desired, observed, self._clock()), placement)
-        self._save(self._with_status(concluded, desired, decision))
-        return Pass(record.key, concluded.history[-1].event, claim.run, decision)
+        saved = self._save(self._with_status(concluded, desired, decision))
+        last = concluded.history[-1]
+        self._tell(saved, last.event, f"run {claim.run}: {last.message}", warning=last.event != "Succeeded")
+        return Pass(record.key, last.event, claim.run, decision)
 
     def _fresh_run(self, region: RegionWatch, name: str) -> Run | None:
         raw = region.state.find_run(name)
@@ -242,6 +246,11 @@ class Reconciler:
         saved, raw = launch.save(self._records, record)
         self._world.records.put(raw)
         return saved
+
+    def _tell(self, record: Record, reason: str, message: str, *, warning: bool = False) -> None:
+        """Leave a Kubernetes Event; one that cannot be left is no reason to stop."""
+        with contextlib.suppress(TenantctlError):
+            self._records.event(record, reason, message, warning=warning)
 
     def note_failure(self, key: Key, error: TenantctlError) -> None:
         """Say on the record why a pass failed, where trying again alone does not help."""
