@@ -122,8 +122,7 @@ class Reconciler:
         return Pass(action.key, "applied", "", decision)
 
     def _post(self, record: Record, region: RegionWatch) -> None:
-        placement = region.placement(record.key)
-        raw, refused = launch.post(region.state, record, placement if isinstance(placement, Placement) else None)
+        raw, refused = launch.post(region.state, record, self._fresh_placement(region, record.key))
         if raw:
             region.runs.put(raw)
         if refused:

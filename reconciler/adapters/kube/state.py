@@ -1,11 +1,13 @@
 """Cluster state as tenantctl keeps it: records in the control plane, placements, runs and copies in a region."""
 
+import contextlib
 import time
 from typing import Any
 
 from reconciler.adapters.kube.client import Kube
 from reconciler.adapters.kube.resources import CONFIG_MAPS, EVENTS, JOBS, WORKFLOWS
 from reconciler.core import labels, placement, record
+from reconciler.core.errors import NotFound
 from reconciler.core.job_copy import Copy, read_copy, stop_patch
 from reconciler.core.names import Key
 from reconciler.core.times import rfc3339
@@ -99,8 +101,9 @@ class RegionState:
         return [copy for copy in found if copy]
 
     def stop_copy(self, copy: Copy, now: str) -> None:
-        """Suspend a copy for good and mark it."""
-        self._kube.merge(JOBS, copy.namespace, copy.name, stop_patch(now))
+        """Suspend a copy for good and mark it; one that is gone is stopped."""
+        with contextlib.suppress(NotFound):
+            self._kube.merge(JOBS, copy.namespace, copy.name, stop_patch(now))
 
     def delete_copy(self, copy: Copy) -> None:
         """Delete a copy and, in the background, its pods and its ConfigMap."""
