@@ -18,6 +18,7 @@ Json = dict[str, Any]
 WORKFLOW = "workflows.argoproj.io/workflow"
 NODE_NAME = "workflows.argoproj.io/node-name"
 SILENCE_SECONDS = 3600
+ARGO_REMARK = re.compile(rb'time="[^"]*" level=info .*\bargo=true\b')  # argoexec speaks in the same container
 
 
 @click.command()
@@ -89,6 +90,8 @@ def _print(kube: "Kube", pod: Json, *, follow: bool) -> None:
     prefix = f"[{_step(pod)}] "
     try:
         for line in _lines(kube, pod, follow=follow):
+            if ARGO_REMARK.match(line):
+                continue
             data(prefix + line.decode(errors="replace"))
     except TenantctlError as error:
         note(f"{prefix}no log: {error}")
