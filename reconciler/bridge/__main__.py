@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 failed, 64 usage, 75 repeat me; never the code of the Job.
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from reconciler.bridge.exits import REPEAT
@@ -24,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TenantctlError as error:
         say(str(error))
         return REPEAT if error.transient else 64 if isinstance(error, UsageError) else 1
+    except Exception:
+        say("a fault of tenantctl's own; the next bridge takes the step up again\n" + traceback.format_exc())
+        return REPEAT
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,12 +14,12 @@ SECONDS = 90.0
 FIRST, LONGEST = 0.5, 10.0
 
 
-def patiently(call: Callable[[], T], seconds: float = SECONDS) -> T:
-    """Repeat the call while it raises Unavailable, with growing waits. Raises the last one after about `seconds`.
+def patiently(call: Callable[[], T], seconds: float | None = None) -> T:
+    """Repeat the call while it raises Unavailable, with growing waits. Raises the last one after `seconds` (90).
 
     Every call made through this is idempotent: a create that was done without an answer meets AlreadyExists.
     """
-    end, wait = time.monotonic() + seconds, FIRST
+    end, wait = time.monotonic() + (SECONDS if seconds is None else seconds), FIRST
     while True:
         try:
             return call()

@@ -6,7 +6,7 @@ kept even when it is deleted, since its containers' last words may be all that t
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,7 +34,9 @@ class Watch:
     """What is known of a copy and its pods, and what was said about them."""
 
     def __init__(self, copy: Copy) -> None:
-        self.copy, self.gone = copy, False
+        self.copy = copy
+        self.gone: Callable[[], bool] = lambda: False
+        self.stores: dict[str, Store[Any]] = {}
         self.pods: dict[str, Json] = {}
         self.deleted: set[str] = set()
         self.news: queue.SimpleQueue[tuple[Resource, Json | None, Json | None]] = queue.SimpleQueue()
@@ -52,8 +54,11 @@ class Watch:
         found = read_copy(after) if after else None
         if found and found.uid == self.copy.uid:
             self.copy = found
-        elif (before or {}).get("metadata", {}).get("uid") == self.copy.uid:
-            self.gone = True
+
+    def stored(self, copy: Copy) -> bool:
+        """Whether the copy itself, and not only its name, is among the Jobs that exist."""
+        raw = self.stores[JOBS.plural].get(copy.namespace, copy.name)
+        return raw is not None and raw["metadata"]["uid"] == copy.uid
 
     @property
     def seen(self) -> list[Json]:
@@ -87,7 +92,7 @@ def wait(kube: Kube, copy: Copy) -> Verdict:
 
 
 def _finished(watch: Watch) -> bool:
-    if watch.gone:
+    if watch.gone():
         raise CopyGone
     return watch.copy.finished and not (watch.copy.stopped and watch.active)
 
@@ -98,6 +103,7 @@ def _reflecting(kube: Kube, watch: Watch) -> Iterator[None]:
     jobs = f"{labels.KIND}={labels.COPY},{labels.RUN}={copy.run}"
     wanted = ((JOBS, jobs, copy.name), (PODS, f"{JOB_NAME}={copy.name}", ""))
     reflectors = [_reflector(kube, watch, resource, selector, name) for resource, selector, name in wanted]
+    watch.gone = lambda: reflectors[0].synced.is_set() and not watch.stored(copy)
     for reflector in reflectors:
         threading.Thread(target=reflector.run, daemon=True).start()
     try:
@@ -115,6 +121,7 @@ def _reflector(kube: Kube, watch: Watch, resource: Resource, selector: str, name
         watch.news.put((resource, before, after))
 
     store: Store[Any] = Store(wanted, lambda raw: None, changed)
+    watch.stores[resource.plural] = store
     return Reflector(kube, resource, store, watch.copy.namespace, selector, _trouble)
 
 
@@ -139,7 +146,7 @@ def _tell(watch: Watch) -> None:
     for text in found:
         if text not in watch.obstacles:
             say(f"waiting: {text}")
-    if found or watch.active:
+    if found or running(watch.present):
         watch.obstacles = found
 
 
