@@ -43,11 +43,12 @@ def given(text: str, name: str) -> list[str] | None:
         return None
     try:
         items = json.loads(text)
+        if not isinstance(items, list):
+            raise TypeError(f"a {type(items).__name__}")
         return sorted({Step.of_item(KINDS[name], item).item for item in items})
     except (ValueError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{name}: neither auto nor a JSON list of steps like upsert/billing/billing-lifecycle: {error}"
-        ) from error
+        example = "upsert/billing/billing-lifecycle"
+        raise UsageError(f"{name}: neither auto nor a JSON list of steps like {example}: {error}") from error
 
 
 def _auto(kube: Kube, world: World, placement: Placement, verb: str, name: str) -> list[str]:

@@ -1,0 +1,95 @@
+"""Discover: lists in files, worked out or taken literally."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS
+from reconciler.bridge.discover import discover
+from reconciler.bridge.world import World, read_world
+from reconciler.core import labels
+from reconciler.core.errors import Refused, TenantctlError, UsageError
+
+NAMES = {"TENANT": "acme", "ENVIRONMENT": "production", "RUN": "run-1", "NAMESPACE": "workflows"}
+ENVIRON = {f"TENANTCTL_{name}": value for name, value in NAMES.items()}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return read_world(ENVIRON | {"TENANTCTL_OUTPUT": str(tmp_path / "outputs")})
+
+
+def lists(world: World) -> dict[str, Any]:
+    return {file.name: json.loads(file.read_text()) for file in Path(world.output).iterdir()}
+
+
+def job(kube: Any, namespace: str, name: str, verbs: str = "lifecycle.upsert", **marks: str) -> None:
+    metadata = {"namespace": namespace, "name": name, "annotations": {labels.VERBS_ANNOTATION: verbs}, "labels": marks}
+    kube.put(JOBS, {"metadata": metadata, "spec": {"suspend": True}})
+
+
+def test_auto(kube: Any, world: World) -> None:
+    job(kube, "billing", "another")
+    job(kube, "billing", "only-admin", "admin.x")
+    job(kube, "wild", "untrusted")
+    job(kube, "billing", "a-copy", **labels.managed("copy"))
+    assert discover(kube, world, "upsert") == 0
+    assert lists(world) == {
+        "jobs": ["upsert/billing/another", "upsert/billing/billing-lifecycle"],
+        "resources": [],
+        "applications": [],
+        "removals": [],
+    }
+
+
+@pytest.mark.parametrize(("services", "count"), [(["billing"], 1), (["search"], 0), ([], 0)])
+def test_only_services_that_the_declaration_uses(kube: Any, world: World, services: list[str], count: int) -> None:
+    declaration = json.dumps({"spec": {"services": services}})
+    kube.update(CONFIG_MAPS, "workflows", "acme.production", {"data": {"declaration": declaration}})
+    discover(kube, world, "upsert")
+    assert len(lists(world)["jobs"]) == count
+
+
+def test_given_lists_are_taken_literally(kube: Any, world: World) -> None:
+    asked = {"jobs": "[]", "resources": '["upsert/pets/bark"]', "applications": '["upsert/portal", "upsert/a"]'}
+    discover(kube, replace(world, asked=asked), "upsert")
+    assert lists(world) == {
+        "jobs": [],
+        "resources": ["upsert/pets/bark"],
+        "applications": ["upsert/a", "upsert/portal"],
+        "removals": [],
+    }
+
+
+@pytest.mark.parametrize("text", ["", "all", "{}", '"upsert/a/b"', "[5]", '["upsert/a"]', '["teleport/a/b"]', "[[]]"])
+def test_what_is_no_list_of_steps(kube: Any, world: World, text: str) -> None:
+    with pytest.raises(UsageError, match="jobs: neither auto nor a JSON list"):
+        discover(kube, replace(world, asked=world.asked | {"jobs": text}), "upsert")
+
+
+def test_no_placement_and_a_state_that_does_not_admit_it(kube: Any, world: World) -> None:
+    kube.update(CONFIG_MAPS, "workflows", "acme.production", {"data": {"state": "Frozen"}})
+    with pytest.raises(Refused, match="Frozen, which admits no upsert"):
+        discover(kube, world, "upsert")
+    kube.delete(CONFIG_MAPS, "workflows", "acme.production")
+    with pytest.raises(TenantctlError, match="NoPlacement"):
+        discover(kube, world, "upsert")
+
+
+def test_more_annotations(kube: Any) -> None:
+    world = read_world(ENVIRON | {"TENANTCTL_ANNOTATIONS": "example.com/a, ,example.com/b"})
+    assert world.annotations == (labels.VERBS_ANNOTATION, "example.com/a", "example.com/b")
+
+
+@pytest.mark.parametrize("missing", sorted(ENVIRON))
+def test_a_variable_that_is_missing_is_named(missing: str) -> None:
+    with pytest.raises(UsageError, match=missing):
+        read_world({name: value for name, value in ENVIRON.items() if name != missing})
+
+
+def test_a_key_that_makes_no_sense() -> None:
+    with pytest.raises(UsageError, match="TENANT/ENVIRONMENT"):
+        read_world(ENVIRON | {"TENANTCTL_TENANT": "{{workflow.parameters.tenant}}"})
