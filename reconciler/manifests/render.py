@@ -127,10 +127,16 @@ def _canonical(item: Json) -> Json:
 def _repeated(template: Json) -> Json:
     full: Json = {"inputs": {}, "outputs": {}, "metadata": {}} | template
     if "container" in full:
-        full["container"] = {"name": "", "resources": {}} | full["container"]
+        full["container"] = {"name": "", "resources": {}} | full["container"] | _without_empty_values(full["container"])
     if "steps" in full:
         full["steps"] = [[{"arguments": {}} | step for step in group] for group in full["steps"]]
     return full
+
+
+def _without_empty_values(container: Json) -> Json:
+    """Go leaves out an environment variable's value that is empty (`omitempty`), as it is by default."""
+    variables = [{k: v for k, v in entry.items() if (k, v) != ("value", "")} for entry in container.get("env", [])]
+    return {"env": variables} if variables else {}
 
 
 def _labelled(item: Json) -> Json:
