@@ -20,13 +20,13 @@ from tests.e2e.lab import CONTROL, SERVICE_ACCOUNTS, Lab
 from tests.e2e.repository import Repository
 
 NAME = "test"
-THREADS = 40
+THREADS = 8  # each has a run most of the time; more of them only wait for the processor
 TOGETHER = "together"
 RUNNING = pytest.StashKey[dict[str, "Future[None]"]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", f"{TOGETHER}: begins with all others of this mark; shares their fleet")
+    config.addinivalue_line("markers", f"{TOGETHER}(long): runs beside the others of this mark, long ones first")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,7 +53,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 def _begin(items: list[pytest.Item], fleet: Fleet) -> dict[str, "Future[None]"]:
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix=TOGETHER)
     chosen = [item for item in items if isinstance(item, pytest.Function) and item.get_closest_marker(TOGETHER)]
-    return {item.nodeid: pool.submit(_call(item), fleet=fleet, **_parameters(item)) for item in chosen}
+    ordered = sorted(chosen, key=lambda item: not any(mark.kwargs.get("long") for mark in item.iter_markers(TOGETHER)))
+    return {item.nodeid: pool.submit(_call(item), fleet=fleet, **_parameters(item)) for item in ordered}
 
 
 def _call(item: pytest.Function) -> Callable[..., None]:

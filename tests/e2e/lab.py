@@ -1,4 +1,4 @@
-"""The cluster as an administrator sees it: what the tests set up in it, and the state of the world that they assert on."""
+"""The cluster as an administrator sees it: what the tests set up in it, and the state that they assert on."""
 
 import itertools
 import json
@@ -115,10 +115,10 @@ class Lab:
         return read_placement(raw) if raw else None
 
     def runs(self, key: str) -> list[Json]:
-        """The Workflows of an environment, claimed or by hand, oldest first."""
+        """The Workflows of an environment, oldest first; those by hand once Argo has labelled them."""
         tenant, _, environment = key.partition("/")
-        wanted = {"tenant": tenant, "environment": environment}
-        found = [item for item in self.kube.list(WORKFLOWS, WORKFLOW) if wanted.items() <= arguments(item).items()]
+        selector = f"{labels.TENANT}={tenant},{labels.ENVIRONMENT}={environment}"
+        found = self.kube.list(WORKFLOWS, WORKFLOW, labelSelector=selector)
         return sorted(found, key=lambda item: str(item["metadata"]["creationTimestamp"]))
 
     def copies(self, key: str, namespace: str | None = None) -> list[Json]:

@@ -7,8 +7,8 @@ from typing import TypeVar
 from reconciler.core.errors import TenantctlError
 
 T = TypeVar("T")
-SECONDS = 150.0
-PAUSE = 0.25
+SECONDS = 240.0  # a run takes ten seconds, but there may be many at once, on two cores
+PAUSE = 0.5
 
 
 def eventually(probe: Callable[[], T], what: str, seconds: float = SECONDS, state: Callable[[], str] = str) -> T:
