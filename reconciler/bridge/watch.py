@@ -6,6 +6,7 @@ kept even when it is deleted, since its containers' last words may be all that t
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +25,7 @@ from reconciler.core.pod import is_over, obstacles, running
 from reconciler.core.verdict import Verdict, stalled, verdict
 
 JOB_NAME = "batch.kubernetes.io/job-name"
+NO_POD_SECONDS = 20.0
 
 
 class CopyGone(Exception):
@@ -41,6 +43,7 @@ class Watch:
         self.deleted: set[str] = set()
         self.news: queue.SimpleQueue[tuple[Resource, Json | None, Json | None]] = queue.SimpleQueue()
         self.obstacles: list[str] = []
+        self.since = time.monotonic()
 
     def take(self, resource: Resource, before: Json | None, after: Json | None) -> None:
         """Take in one change; None is an object that does not exist."""
@@ -142,12 +145,20 @@ def _next(watch: Watch) -> None:
 
 def _tell(watch: Watch) -> None:
     """Say what keeps pods from starting, when it changes, so that a person sees why nothing happens."""
-    found = obstacles(watch.present)
+    found = obstacles(watch.present) or _podless(watch)
     for text in found:
         if text not in watch.obstacles:
             say(f"waiting: {text}")
     if found or running(watch.present):
         watch.obstacles = found
+
+
+def _podless(watch: Watch) -> list[str]:
+    """That there is no pod at all. Why is in the Job's events only, which the bridge has no right to read."""
+    if watch.pods or watch.copy.suspended or time.monotonic() < watch.since + NO_POD_SECONDS:
+        return []
+    command = f"kubectl --namespace {watch.copy.namespace} describe job {watch.copy.name}"
+    return [f"no pod could be made; a ResourceQuota or admission may refuse it: {command}"]
 
 
 def _judge(kube: Kube, watch: Watch) -> None:

@@ -1,6 +1,7 @@
 """A step's whole life: from its copy to its outcome and exit code, taken over at every point, fenced and refused."""
 
 import copy
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -384,3 +385,30 @@ def test_sigterm_while_the_workflow_cannot_be_read(kube: Any, world: Any, monkey
 def test_not_found_is_an_answer(kube: Any) -> None:
     with pytest.raises(NotFound):
         kube.get(JOBS, "billing", "nothing")
+
+
+def test_a_person_sees_why_nothing_happens(kube: Any, world: Any, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
+    waiting = {"name": "main", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}}
+    stuck = pod()
+    stuck["status"] = {"phase": "Pending", "containerStatuses": [waiting]}
+    controller(kube, stuck, condition="")({})
+    kube.on_resume = lambda job: threading.Timer(
+        0.3, lambda: controller(kube, condition="Failed", reason="DeadlineExceeded")({})
+    ).start()
+    assert run_job(kube, world, STEP) == FAILED
+    assert "waiting: pod pod-1: container main: ImagePullBackOff: no such image" in capfd.readouterr().out
+    assert kube.outcome().message.endswith("no such image")
+
+
+def test_that_there_is_no_pod_at_all_is_said(kube: Any, world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.bridge.watch.NO_POD_SECONDS", 0.0)
+    kube.on_resume = lambda job: threading.Timer(
+        1.3, lambda: controller(kube, condition="Failed", reason="DeadlineExceeded")({})
+    ).start()
+    assert run_job(kube, world, STEP) == FAILED
+    assert "no pod could be made" in kube.outcome().message
+
+
+def test_a_jobs_code_that_reads_as_ours_is_still_a_failure(kube: Any, world: Any) -> None:
+    kube.on_resume = controller(kube, pod(143), condition="Failed", reason="BackoffLimitExceeded")
+    assert run_job(kube, world, STEP) == FAILED
