@@ -64,6 +64,8 @@ class Fleet:
         _git(self.remote, "init", "--quiet", "--bare", "--initial-branch=main")
         _git(self.remote.parent, "clone", "--quiet", str(self.remote), str(self.work))
         _git(self.work, "switch", "--quiet", "--create", "main")
+        _git(self.work, "config", "user.name", AUTHOR["NAME"])
+        _git(self.work, "config", "user.email", AUTHOR["EMAIL"])
         self._fill(context)
         _git(self.work, "add", "--all")
         _git(self.work, "commit", "--quiet", "--message", "A first fleet")

@@ -61,7 +61,8 @@ class Place:
 
     def write_env(self, cluster: Cluster) -> str:
         """Write `env`, to be sourced by a shell; returns it as people type it."""
-        variables = self.variables(cluster) | {"PATH": f"{Path(sys.executable).parent}:$PATH"}
+        folders = [Path(sys.executable).parent, *([cluster.argo.parent] if cluster.argo else [])]
+        variables = self.variables(cluster) | {"PATH": ":".join([*map(str, folders), "$PATH"])}
         quoted = {name: f'"{value}"' if "$" in value else shlex.quote(value) for name, value in variables.items()}
         text = "".join(f"export {name}={value}\n" for name, value in quoted.items())
         (self.folder / "env").write_text(text)

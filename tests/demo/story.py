@@ -203,12 +203,12 @@ def _cluster(screen: Screen, name: str, context: str, image: str) -> Cluster:
 def _next(screen: Screen, story: Story, key: Key, env: str) -> None:
     place, cluster = story.place, story.cluster
     name = "" if place.name == "eu-west" else f" NAME={place.name}"
-    argo = cluster.argo_server and f"{cluster.argo_server}/workflows/tenantctl-workflows"
+    server = f"; its server: {cluster.argo_server}" if cluster.argo_server else ""
     rows = {
         "look around": f"source {env}; tenantctl get runs; tenantctl history {key}",
-        "change it": f"cd {place.shown}/fleet; edit tenants/{key}.yaml; git commit -am 'More seats'; git push",
+        "change it": f"cd {place.shown}/fleet; edit tenants/{key}.yaml; git commit -am 'More seats' && git push",
         "watch": "tenantctl get environments; kubectl --namespace tenantctl-workflows get workflows,pods",
-        "Argo": argo or "argo server of your cluster, namespace tenantctl-workflows",
+        "Argo": f"argo get --namespace tenantctl-workflows @latest{server}",
         "once more": f"make demo{name}",
         "take it down": f"make demo-down{name}",
     }
