@@ -15,7 +15,7 @@ from reconciler.bridge.say import say
 from reconciler.bridge.world import World
 from reconciler.core import labels
 from reconciler.core.discovery import distrust
-from reconciler.core.errors import AlreadyExists, Conflict, NotFound, Unavailable, Unprocessable
+from reconciler.core.errors import AlreadyExists, Conflict, NotAllowed, NotFound, TenantctlError, Unavailable
 from reconciler.core.injection import Injection, files_of
 from reconciler.core.job_copy import Copy, copy_name, copy_of, kueue_managed, read_copy, resume_patch, stop_patch
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
@@ -55,7 +55,9 @@ def make(kube: Kube, world: World, step: Step) -> Copy:
         made = patiently(lambda: kube.create(JOBS, step.namespace, body))
     except AlreadyExists:
         made = patiently(lambda: kube.get(JOBS, step.namespace, body["metadata"]["name"]))
-    except Unprocessable as error:
+    except TenantctlError as error:
+        if error.transient or isinstance(error, NotAllowed):
+            raise
         raise _refused("CopyRefused", f"the API server refused the copy: {error}", job) from error
     return _ours(made, world, step)
 

@@ -246,6 +246,10 @@ def quota(kube: Any) -> None:
     kube.refuse("create", JOBS, NotAllowed("exceeded quota: jobs"))
 
 
+def webhook(kube: Any) -> None:
+    kube.refuse("create", JOBS, TenantctlError("400: admission webhook denied the request"))
+
+
 def policy(kube: Any) -> None:
     kube.refuse("create", JOBS, Unprocessable("ValidatingAdmissionPolicy 'x' denied"))
 
@@ -260,6 +264,7 @@ def policy(kube: Any) -> None:
         (resumed, "needs-human", "LifecycleJobMissing", "no suspended, annotated Job"),
         (no_right, "needs-human", "NotAllowed", "tenantctl install --namespace billing"),
         (quota, "transient", "QuotaExceeded", "exceeded quota"),
+        (webhook, "needs-human", "CopyRefused", "webhook denied"),
         (policy, "needs-human", "CopyRefused", "denied"),
     ],
 )

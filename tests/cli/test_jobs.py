@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -98,3 +99,61 @@ def test_the_documented_example_keeps_the_contract(tmp_path: Path, capsys: pytes
         (tmp_path / f"{number}.yaml").write_text(example)
     assert run(["jobs", "lint", str(tmp_path)]) == 0
     assert capsys.readouterr().out == ""
+
+
+class Cluster:
+    """What `jobs list` asks of a cluster."""
+
+    def list(self, resource: Any, namespace: str | None = None, **query: str) -> Any:
+        spaces = [{"metadata": {"name": "billing"}}]
+        jobs = [job("billing", "a"), job("wild", "b"), job("billing", "c", suspend=False), {"metadata": {"name": "x"}}]
+        return iter(spaces if resource.plural == "namespaces" else [j for j in jobs if namespace in (None, space(j))])
+
+    def close(self) -> None:
+        pass
+
+
+def job(namespace: str, name: str, suspend: bool = True) -> dict[str, Any]:
+    notes = {"collibra.com/tenant.lifecycle": "lifecycle.upsert,lifecycle.x", "tenantctl.io/owner": "team@example.com"}
+    return {
+        "metadata": {"namespace": namespace, "name": name, "annotations": notes},
+        "spec": {"suspend": suspend},
+    }
+
+
+def space(raw: dict[str, Any]) -> str | None:
+    found: str | None = raw["metadata"].get("namespace")
+    return found
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.adapters.kube.connect", lambda *_: Cluster())
+
+
+@pytest.mark.usefixtures("cluster")
+def test_list_says_why_one_would_not_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["jobs", "list"]) == 0
+    header, a, c, b = capsys.readouterr().out.splitlines()
+    assert header.split() == ["NAMESPACE", "NAME", "VERBS", "OWNER", "RUNS"]
+    assert a.split() == ["billing", "a", "upsert,x?", "team@example.com", "yes"]
+    assert "no: it is not suspended" in c
+    assert "no: namespace wild has no label tenantctl.io/lifecycle=enabled" in b
+
+
+@pytest.mark.usefixtures("cluster")
+def test_list_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["jobs", "list", "-o", "json", "-n", "wild"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["name"], found["verbs"], found["unknown"], found["runs"]) == ("b", ["upsert"], ["x"], False)
+    assert run(["jobs", "list", "-o", "name"]) == 0
+    assert capsys.readouterr().out == "billing/a\nbilling/c\nwild/b\n"
+    assert run(["jobs", "list", "-o", "wide", "-n", "billing"]) == 0
+    assert "HASH" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("cluster")
+def test_an_empty_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["jobs", "list", "-n", "nowhere"]) == 0
+    out, err = capsys.readouterr()
+    assert (out, "no lifecycle Jobs" in err) == ("", True)

@@ -86,8 +86,8 @@ def test_outputs_that_cannot_be_kept_fail_the_step() -> None:
         (FAILED, [], [], "BackoffLimitExceeded", "Job has reached the specified backoff limit"),
         (FAILED, [], ["pod p: Evicted: x"], "BackoffLimitExceeded", "pod p: Evicted: x"),
         (LATE, [], [], "DeadlineExceeded", SLOW),
-        (LATE, [], ["pod p: container main: ImagePullBackOff"], "DeadlineExceeded", SLOW + ": pod p: container main: ImagePullBackOff"),
-        (LATE, [end(143, "was waiting for the database")], [], "DeadlineExceeded", SLOW + ": was waiting for the database"),
+        (LATE, [], ["pod p: ImagePullBackOff"], "DeadlineExceeded", SLOW + ": pod p: ImagePullBackOff"),
+        (LATE, [end(143, "waited for the database")], [], "DeadlineExceeded", SLOW + ": waited for the database"),
     ],
 )  # fmt: skip
 def test_failures_say_why(copy: Copy, pods: list[Any], obstacles: list[str], reason: str, message: str) -> None:
