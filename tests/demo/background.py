@@ -19,8 +19,8 @@ PATIENCE = 5.0
 
 
 def start(mark: Path, words: Sequence[str], *, log: Path, cwd: Path, environment: Mapping[str, str]) -> None:
-    """Start a process in the background. The one of the same mark must have ended."""
-    with mark.open("a+") as lock, log.open("ab") as output:
+    """Start a process in the background, with a new log. The one of the same mark must have ended."""
+    with mark.open("a+") as lock, log.open("wb") as output:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         process = subprocess.Popen(
             list(words),

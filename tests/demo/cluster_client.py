@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -84,15 +83,6 @@ def _tail(kube: Kube, pod: str) -> str:
     with kube.stream(PODS.path(labels.CONTROL_NAMESPACE, pod, "log"), {"tailLines": LOG_LINES}, 10) as response:
         lines = response.read().decode(errors="replace").splitlines()
     return "\n".join([f"the log of pod {labels.CONTROL_NAMESPACE}/{pod} ends with", *(f"  | {line}" for line in lines)])
-
-
-def listens(host: str, port: int) -> bool:
-    """Whether somebody takes connections there."""
-    try:
-        socket.create_connection((host, port), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 def wait(probe: Callable[[], T | None], what: str, seconds: float, state: Callable[[], str], remedy: str) -> T:

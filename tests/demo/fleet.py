@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,9 +77,9 @@ class Fleet:
         regions = self.work / "providers/regions.yaml"
         regions.write_text(regions.read_text().replace("tenantctl-eu-west", context))
 
-    def next_key(self) -> Key:
-        """An environment of the demo's tenant that was never declared: a new one for each demo."""
-        return next(key for key in _keys() if not self._known(key))
+    def next_key(self, taken: Callable[[Key], object]) -> Key:
+        """An environment of the demo's tenant that was never declared and is not taken: a new one for each demo."""
+        return next(key for key in _keys() if not self._known(key) and not taken(key))
 
     def _known(self, key: Key) -> bool:
         return bool(_git(self.work, "log", "--all", "--format=%H", "--max-count=1", "--", _path(key)))

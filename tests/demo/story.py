@@ -74,9 +74,20 @@ class Story:
             sys.executable, "-m", "tests.gitserver", str(fleet.remote.parent), "--host", self.cluster.host,
             "--port", str(PORT),
         )  # fmt: skip
-        self._wait(lambda: api.listens(self.cluster.host, PORT), f"a git server at {url}", 20)
-        self.run("git", "ls-remote", "--heads", url, remedy=f"read {self.place.log}; is port {PORT} taken?")
+        self._wait(self._serves, f"a git server at {url}", 20)
+        self.run("git", "ls-remote", "--heads", url, remedy=f"read {self.place.log}")
         return url
+
+    def _serves(self) -> bool:
+        """Whether our own server answers: it says its address once it has it."""
+        said = self.place.log.read_text()
+        if background.running(self.place.server) is None:
+            raise DemoError(
+                "the git server has ended",
+                said="\n".join(f"  | {line}" for line in said.splitlines()[-3:]),
+                remedy=f"if the demo of another clone has port {PORT} of {self.cluster.host}: make demo-down there",
+            )
+        return str(PORT) in said
 
     def install(self, url: str) -> None:
         """The platform team's part."""
@@ -180,7 +191,7 @@ def tell(screen: Screen, place: Place, context: str, image: str) -> None:
         screen.command("source", env)
         story.services()
         story.install(story.repository())
-        key = place.fleet.next_key()
+        key = place.fleet.next_key(lambda key: api.record(kube, key))
         story.merge(key, story.propose(key))
         story.show(key)
     finally:

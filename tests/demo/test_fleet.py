@@ -10,6 +10,10 @@ from reconciler.core.names import Key
 from tests.demo.fleet import Fleet, git_environment
 
 
+def untaken(_: Key) -> bool:
+    return False
+
+
 @pytest.fixture
 def fleet(tmp_path: Path) -> Fleet:
     made = Fleet(tmp_path / "remotes" / "fleet.git", tmp_path / "fleet")
@@ -33,10 +37,10 @@ def test_it_is_valid_and_names_the_cluster(fleet: Fleet) -> None:
 
 
 def test_each_demo_declares_another_environment(fleet: Fleet) -> None:
-    first = fleet.next_key()
+    first = fleet.next_key(untaken)
     files = fleet.declare(first)
     commit(fleet, files)
-    second = fleet.next_key()
+    second = fleet.next_key(untaken)
     more = fleet.declare(second)
     commit(fleet, more)
     assert (first, second) == (Key("hooli", "production"), Key("hooli", "trial-2"))
@@ -49,8 +53,12 @@ def test_each_demo_declares_another_environment(fleet: Fleet) -> None:
 
 
 def test_an_environment_that_was_removed_again_is_not_taken_anew(fleet: Fleet) -> None:
-    files = fleet.declare(fleet.next_key())
+    files = fleet.declare(fleet.next_key(untaken))
     commit(fleet, files)
     subprocess.run(["git", "rm", "--quiet", "-r", "tenants/hooli"], cwd=fleet.work, check=True)
     commit(fleet, [])
-    assert fleet.next_key() == Key("hooli", "trial-2")
+    assert fleet.next_key(untaken) == Key("hooli", "trial-2")
+
+
+def test_an_environment_that_the_cluster_knows_is_not_taken_anew(fleet: Fleet) -> None:
+    assert fleet.next_key(lambda key: key.environment == "production") == Key("hooli", "trial-2")
