@@ -93,10 +93,6 @@ class Fleet:
             (self.work / path).write_text(text)
         return [Path(path) for path in new]
 
-    def head(self) -> str:
-        """The commit of the remote's main branch."""
-        return _git(self.remote, "rev-parse", "main")
-
 
 def git_environment() -> dict[str, str]:
     """The environment in which people's git commands are run."""
