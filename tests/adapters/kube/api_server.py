@@ -21,7 +21,7 @@ def api_server(script: list[tuple[int, Any]]) -> Iterator[tuple[Kube, list[str]]
     asked: list[str] = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(script, asked))
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     configuration = Configuration()
     configuration.host = f"http://127.0.0.1:{server.server_address[1]}"
     kube = Kube(ApiClient(configuration), "stand-in")
