@@ -196,7 +196,7 @@ def _unsupported(action: Action, desired: Desired, observed: Observed) -> Hold |
 
 def _attempts(action: Action, desired: Desired, observed: Observed, now: float) -> Hold | None:
     record = observed.record
-    if record is None or action.attempt == 1:
+    if record is None or action.attempt == 1 or action.steps == ():  # nothing is left to try: a run by hand did it
         return None
     attempts = record.attempts
     if attempts.stalled:
