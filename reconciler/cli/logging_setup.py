@@ -6,7 +6,7 @@ from reconciler.cli.output import colour
 
 
 def configure_logging(form: str) -> None:
-    """Set structlog up. `auto` is text on a terminal and JSON elsewhere; `quiet` is for commands that tell themselves."""
+    """Set structlog up. `auto` is text on a terminal and JSON elsewhere; `quiet` for commands that tell themselves."""
     import structlog
 
     level = "critical" if form == "quiet" else "info"
