@@ -37,13 +37,9 @@ quick: $(STAMP) ## The tests that need no cluster.
 	@echo "==> tests without a cluster"
 	@$(RUN) -m pytest -m 'not cluster' tests
 
-lint: $(STAMP) ## Style, types, layers, and the sample declarations.
-	@echo "==> ruff, mypy, import-linter, tenantctl validate"
-	@$(VENV)/bin/ruff check .
-	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/mypy
-	@$(VENV)/bin/lint-imports --no-cache 2>&1 | tail -n 6
-	@$(VENV)/bin/tenantctl validate tenants
+lint: $(STAMP) ## Style, types, layers, and the sample declarations: what pre-commit checks.
+	@echo "==> pre-commit: ruff, mypy, import-linter, tenantctl validate"
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/pre-commit run --all-files
 
 format: $(STAMP) ## Put the code into shape.
 	@$(VENV)/bin/ruff check --fix --quiet . || true
