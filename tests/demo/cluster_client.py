@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,12 +22,17 @@ from .failure import DemoError
 T = TypeVar("T")
 KINDS = RESOURCES | {"Service": Resource("/api/v1", "services"), "Job": JOBS}
 PAUSE = 0.3
+BUSYBOX = "tenantctl.local/busybox:1"
 LOG_LINES = "12"
 
 
-def apply(kube: Kube, folder: Path) -> list[str]:
-    """`kubectl apply --server-side -f FOLDER`; returns what it would print. Namespaces come first."""
-    items = [item for file in sorted(folder.glob("*.yaml")) for item in yaml.safe_load_all(file.read_text()) if item]
+def apply(kube: Kube, folder: Path, busybox: str) -> list[str]:
+    """`kubectl apply --server-side -f FOLDER`; returns what it would print. Namespaces come first.
+
+    Clusters of this machine have the examples' image; `busybox` is what takes its place elsewhere.
+    """
+    texts = [file.read_text().replace(BUSYBOX, busybox) for file in sorted(folder.glob("*.yaml"))]
+    items = [item for text in texts for item in yaml.safe_load_all(text) if item]
     items.sort(key=lambda item: item["kind"] != "Namespace")
     return [_apply(kube, item) for item in items]
 
@@ -48,6 +53,11 @@ def delete_namespace(kube: Kube, namespace: str) -> None:
     kube.delete(NAMESPACES, None, namespace)
 
 
+def has_none(kube: Kube, namespaces: Iterable[str]) -> bool:
+    """Whether none of the namespaces is left."""
+    return not any(has_namespace(kube, name) for name in namespaces)
+
+
 def get_raw(kube: Kube, path: str) -> str:
     """`kubectl get --raw PATH`."""
     with kube.stream(path, {}, 20) as response:
@@ -59,9 +69,9 @@ def available(kube: Kube, namespace: str, name: str) -> bool:
     return bool(kube.get(DEPLOYMENTS, namespace, name).get("status", {}).get("availableReplicas"))
 
 
-def installed(kube: Kube) -> bool:
-    """Whether tenantctl's state is in this cluster."""
-    return kube.find(NAMESPACES, None, labels.CONTROL_NAMESPACE) is not None
+def has_namespace(kube: Kube, name: str) -> bool:
+    """Whether a namespace exists, be it that it is just ending."""
+    return kube.find(NAMESPACES, None, name) is not None
 
 
 def record(kube: Kube, key: Key) -> Record | None:

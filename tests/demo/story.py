@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.adapters.kube import Kube, connect
+from reconciler.core.labels import CONTROL_NAMESPACE, WORKFLOW_NAMESPACE
 from reconciler.core.names import Key
 from reconciler.core.record import condition
 from tests.cluster import Cluster, existing
@@ -51,18 +53,22 @@ class Story:
         self.screen.say("(kubectl need not be installed: the demo asks the API server for the same)")
         for name in SERVICES:
             self.screen.command("kubectl", "apply", "--server-side", "--filename", f"{EXAMPLES}/{name}")
-            for line in api.apply(self.kube, ROOT / EXAMPLES / name):
+            for line in api.apply(self.kube, ROOT / EXAMPLES / name, self._busybox()):
                 self.screen.detail(line)
         self.screen.say("The platform lets them take part:")
         for name in SERVICES:
             self.screen.command("kubectl", "label", "namespace", name, "tenantctl.io/lifecycle=enabled")
             api.label(self.kube, name)
 
+    def _busybox(self) -> str:
+        """The services' image: clusters of this machine hold it, others pull it from where BUSYBOX says."""
+        return self.cluster.busybox if self.cluster.local else os.environ.get("BUSYBOX", "busybox:1")
+
     def repository(self) -> str:
         """The demo's repository, and where the reconciler reads it: a URL, or empty when it runs on this machine."""
         self.screen.step("A git repository with tenant environments, and a server for it")
         fleet = self.place.fleet
-        if not fleet.exists or not api.installed(self.kube):
+        if not fleet.exists or not api.has_namespace(self.kube, CONTROL_NAMESPACE):
             fleet.create(self.cluster.context)
         self.screen.command("cd", f"{self.place.shown}/fleet")
         self.run("git", "log", "--oneline", "--max-count", "3", remedy="make demo-down", cwd=fleet.work)
@@ -196,7 +202,7 @@ def tell(screen: Screen, place: Place, context: str, image: str) -> None:
         story.show(key)
     finally:
         kube.close()
-    screen.good(f"From nothing to {key} Ready in {screen.elapsed()}.")
+    screen.good(f"{key} is Ready; all of it took {screen.elapsed()} minutes.")
     _next(screen, story, key, env)
 
 
@@ -214,6 +220,7 @@ def _cluster(screen: Screen, name: str, context: str, image: str) -> Cluster:
 def _next(screen: Screen, story: Story, key: Key, env: str) -> None:
     place, cluster = story.place, story.cluster
     name = "" if place.name == "eu-west" else f" NAME={place.name}"
+    name += "" if cluster.local else f" CONTEXT={cluster.context}"
     server = f"; its server: {cluster.argo_server}" if cluster.argo_server else ""
     rows = {
         "look around": f"source {env}; tenantctl get runs; tenantctl history {key}",
@@ -248,5 +255,10 @@ def _leave(screen: Screen, place: Place, cluster: Cluster) -> None:
         for name in SERVICES:
             screen.command("kubectl", "delete", "namespace", name)
             api.delete_namespace(kube, name)
+        gone = (*SERVICES, CONTROL_NAMESPACE, WORKFLOW_NAMESPACE)
+        remedy = "kubectl get namespaces; what is in them may have finalizers"
+        api.wait(
+            lambda: not any(api.has_namespace(kube, name) for name in gone), "all gone", READY_SECONDS, str, remedy
+        )
     finally:
         kube.close()

@@ -1,0 +1,58 @@
+"""The demo itself, on a cluster of its own, and what the README's tour says to do after it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import cluster
+from tests.demo.place import Place
+from tests.test_docs import BLOCK
+
+ROOT = Path(__file__).parents[2]
+NAME = "demo-test"
+SECONDS = 1800  # a cold start builds Kubernetes and Argo
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif("CONTEXT" in os.environ, reason="a cluster that was named has other tests in it"),
+]
+
+
+def demo(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.demo", "--name", NAME, *words]
+    return subprocess.run(command, cwd=ROOT, text=True, capture_output=True, timeout=SECONDS, check=False)
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    demo("--down")
+    yield Place(NAME)
+    demo("--down")
+
+
+def test_from_nothing_to_ready_and_back(place: Place) -> None:
+    done = demo()
+    assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr}"
+    assert "hooli/production is Ready" in done.stdout
+    assert "hooli.production: plan=premium seats=120" in done.stdout
+    _tour(place)
+    assert demo("--down").returncode == 0
+    assert cluster.find(NAME) is None
+    assert not place.folder.exists()
+
+
+def _tour(place: Place) -> None:
+    """What the README says to type, and then a change by git alone: the reconciler still reads the repository."""
+    tour = next(text for _, text in BLOCK.findall((ROOT / "README.md").read_text()) if "source .demo" in text)
+    change = """
+        sed -i 's/seats: 120/seats: 130/' tenants/hooli/production.yaml
+        git commit --quiet --all --message 'More seats' && git push --quiet
+        for i in $(seq 60); do [ $(tenantctl get runs hooli/production -o name | wc -l) = 2 ] && exit; sleep 1; done
+        exit 1
+    """
+    script = f"set -e\n{tour.replace('eu-west', place.name)}\n{change}"
+    done = subprocess.run(["bash", "-c", script], cwd=ROOT, text=True, capture_output=True, timeout=200, check=False)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
