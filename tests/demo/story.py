@@ -241,6 +241,7 @@ def undo(screen: Screen, place: Place, context: str) -> None:
         screen.say(f"ended: what ran in the background for {place.name}")
     if context:
         _leave(screen, place, existing.use(place.name, context, progress=screen.detail))
+        cluster_down(place.name, lambda _: None)  # only what was noted of it
     else:
         cluster_down(place.name, screen.detail)
     shutil.rmtree(place.folder, ignore_errors=True)
