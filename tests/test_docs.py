@@ -74,6 +74,14 @@ def test_a_console_example_prints_what_it_shows(text: str, repository: Path) -> 
         assert re.fullmatch(pattern, done.stdout, re.DOTALL) or not expected, f"$ {command}\n{done.stdout}"
 
 
+def test_the_declaration_that_the_readme_shows_is_valid(repository: Path) -> None:
+    text = next(text for text in _blocks(ROOT / "README.md", "yaml") if "TenantEnvironment" in text)
+    (repository / "tenants/acme/production.yaml").write_text(text)
+    command = [sys.executable, "-m", "reconciler", "validate", "tenants/acme/production.yaml"]
+    done = subprocess.run(command, cwd=repository, env=_environment(), text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 def _environment() -> dict[str, str]:
     environment = git_environment()
     environment = {name: value for name, value in environment.items() if not name.startswith(("TENANTCTL", "KUBE"))}
