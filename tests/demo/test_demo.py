@@ -17,6 +17,7 @@ NAME = "demo-test"
 SECONDS = 1800  # a cold start builds Kubernetes and Argo
 pytestmark = [
     pytest.mark.cluster,
+    pytest.mark.timeout(2 * SECONDS),
     pytest.mark.skipif("CONTEXT" in os.environ, reason="a cluster that was named has other tests in it"),
 ]
 
