@@ -36,9 +36,9 @@ class Engine:
             factory = region_factory(place, control, loop.listeners())
             world = World(control, labels.CONTROL_NAMESPACE, loop.listeners())
             watched = None if is_url(location) else repository.path
-            source = Source(repository, ref, settings.interval, watched, loop.take, loop.source_failed)
+            source = Source(repository, ref, settings.interval, watched, loop.take, loop.source_failed, loop.answered)
             records = Records(control, labels.CONTROL_NAMESPACE)
-            loop.wire(world, source, Reconciler(world, records, settings, time.time))
+            loop.wire(world, source, Reconciler(world, records, settings, time.time, loop.fresh))
             try:
                 yield cls(loop, metrics)
             finally:

@@ -1,7 +1,7 @@
 """`tenantctl reconcile`: ask the controller to look at environments now."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,7 +10,6 @@ from reconciler.cli.output import note
 
 if TYPE_CHECKING:
     from reconciler.core.names import Key
-    from reconciler.core.record import Record
 
 
 @click.command()
@@ -26,6 +25,7 @@ def command(
     from reconciler.adapters.kube import connect
     from reconciler.adapters.kube.state import Records
     from reconciler.cli.records import all_records, record_of
+    from reconciler.cli.settled import wait_settled
     from reconciler.core import labels
     from reconciler.core.errors import UsageError
 
@@ -38,40 +38,4 @@ def command(
     for key in chosen:
         records.patch(key, {"reconcile": mark})
     note(f"asked for {len(chosen)} environments")
-    return _wait(kube, chosen, mark, timeout) if wait else 0
-
-
-def _wait(kube: Any, keys: "list[Key]", mark: str, timeout: float) -> int:
-    """Wait until each was looked at and is settled; exit code 1 when one is Stalled. Raises TimedOut."""
-    from reconciler.cli.records import record_of
-    from reconciler.core.errors import TimedOut
-
-    deadline = time.monotonic() + timeout
-    pending = dict.fromkeys(keys, "")
-    stalled = False
-    while pending:
-        for key in list(pending):
-            state = _state(record_of(kube, key), mark)
-            if state.startswith(("Ready", "Stalled")):
-                note(f"{key}: {state}")
-                stalled |= state.startswith("Stalled")
-                del pending[key]
-            else:
-                pending[key] = state
-        if pending and time.monotonic() > deadline:
-            waiting = ", ".join(f"{key}: {state}" for key, state in pending.items())
-            raise TimedOut(f"not ready after {timeout:g} s: {waiting}; is the controller running?")
-        time.sleep(0.5 if pending else 0)
-    return 1 if stalled else 0
-
-
-def _state(record: "Record", mark: str) -> str:
-    from reconciler.core.record import conditions_by_type
-
-    if record.handled != mark:
-        return "not looked at yet"
-    conditions = conditions_by_type(record)
-    if conditions["Ready"].status:
-        return "Ready"
-    stalled = conditions["Stalled"]
-    return f"Stalled: {stalled.reason}: {stalled.message}" if stalled.status else conditions["Ready"].message
+    return wait_settled(kube, chosen, mark, timeout) if wait else 0

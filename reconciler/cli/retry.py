@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("key", type=KEY)
 @click.option("--reason", default="", help="Why, for those who read it later.")
+@click.option("--wait", is_flag=True, help="Wait until it is Ready or Stalled.")
+@click.option("--timeout", default=600.0, show_default=True, metavar="SECONDS", help="How long to wait at most.")
 @cluster_options
-def command(key: "Key", reason: str, context: str | None, kubeconfig: str | None) -> int:
+def command(key: "Key", reason: str, wait: bool, timeout: float, context: str | None, kubeconfig: str | None) -> int:
     """Try the steps again that are not done, counting attempts from one.
 
     For an environment that is Stalled: a stopped or deleted run, attempts used up, a failure that asked for a person.
@@ -25,6 +27,7 @@ def command(key: "Key", reason: str, context: str | None, kubeconfig: str | None
     from reconciler.adapters.kube.state import Records
     from reconciler.cli.asker import who
     from reconciler.cli.records import record_of
+    from reconciler.cli.settled import wait_settled
     from reconciler.core import labels
     from reconciler.core.condition import READY
     from reconciler.core.record import condition
@@ -36,8 +39,9 @@ def command(key: "Key", reason: str, context: str | None, kubeconfig: str | None
     if ready is not None and ready.status:
         note(f"{key} is Ready: there is nothing to try again")
         return 0
-    mark = f"{time.time_ns()} {rfc3339(time.time())} {who(kube)} {reason}".strip()
-    Records(kube, labels.CONTROL_NAMESPACE).patch(key, {"retry": mark})
+    mark = str(time.time_ns())
+    why = f"{mark} {rfc3339(time.time())} {who(kube)} {reason}".strip()
+    Records(kube, labels.CONTROL_NAMESPACE).patch(key, {"retry": why, "reconcile": mark})
     after = f" once run {record.claim.run} is over" if record.claim else ""
     note(f"{key}: the steps that are not done are tried again{after}")
-    return 0
+    return wait_settled(kube, [key], mark, timeout) if wait else 0

@@ -15,7 +15,7 @@ from reconciler.controller.metrics import Metrics
 from reconciler.controller.queue import WorkQueue
 from reconciler.controller.reconciler import Pass, Reconciler
 from reconciler.controller.settings import Settings
-from reconciler.controller.source import Source
+from reconciler.controller.source import Request, Source
 from reconciler.controller.world import Listeners, RegionWatch, World
 from reconciler.core.action import HoldReason
 from reconciler.core.condition import READY
@@ -47,6 +47,8 @@ class Loop:
         self._add_region = add_region
         self._failures: dict[Key, int] = {}
         self._waiting: dict[str, dict[Key, tuple[int, int, int, Key]]] = {}
+        self._asked: dict[Key, str] = {}
+        self._fresh: dict[Key, str] = {}
         self._lock = threading.Lock()
         self._workers: list[threading.Thread] = []
         self._stopped = threading.Event()
@@ -147,10 +149,20 @@ class Loop:
 
     def _key_changed(self, key: Key) -> None:
         record = self.world.record(key) if hasattr(self, "world") else None
-        if isinstance(record, Record) and record.reconcile != record.handled:
-            self.source.hint()
+        if isinstance(record, Record) and record.reconcile not in (record.handled, self._asked.get(key)):
+            self._asked[key] = record.reconcile
+            self.source.ask((key, record.reconcile))
         self.queue.add([key])
         self.changed.set()
+
+    def answered(self, requests: set[Request]) -> None:
+        """The repository was read after these were asked for: what is decided now, is decided on what it says."""
+        self._fresh.update(requests)
+        self.queue.add(key for key, _ in requests)
+
+    def fresh(self, record: Record) -> str:
+        """The last request for an environment that the repository was read for."""
+        return self._fresh.get(record.key, record.handled)
 
     def _service_changed(self, region: str, namespace: str) -> None:
         desired = self.desired

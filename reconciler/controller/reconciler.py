@@ -40,8 +40,17 @@ class Pass:
 class Reconciler:
     """Reconciles single environments; safe to call from several threads for different keys."""
 
-    def __init__(self, world: World, records: RecordStore, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        world: World,
+        records: RecordStore,
+        settings: Settings,
+        clock: Callable[[], float],
+        fresh: Callable[[Record], str] = lambda record: record.reconcile,
+    ) -> None:
+        """`fresh`: the last request of a record that what is declared was read for."""
         self._world = world
+        self._fresh = fresh
         self._records = records
         self._settings = settings
         self._clock = clock
@@ -235,7 +244,8 @@ class Reconciler:
 
     def _with_status(self, record: Record, desired: Desired, decision: Decision) -> Record:
         declaration = desired.environments.get(record.key)
-        return with_status(record, declaration, desired.revision, decision, self._clock())
+        asked = replace(record, handled=self._fresh(record))
+        return with_status(asked, declaration, desired.revision, decision, self._clock())
 
     def _write(self, before: Record, after: Record) -> None:
         if after != before or not before.resource_version:

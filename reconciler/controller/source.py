@@ -11,8 +11,10 @@ from typing import Protocol
 
 from reconciler.core.desired import Desired
 from reconciler.core.errors import TenantctlError
+from reconciler.core.names import Key
 
 DEBOUNCE_MILLISECONDS = 50
+Request = tuple[Key, str]  # an environment, and the mark of the request (`tenantctl reconcile`)
 
 
 class Repository(Protocol):
@@ -39,6 +41,7 @@ class Source:
         watched: Path | None,
         on_desired: Callable[[Desired], None],
         on_error: Callable[[TenantctlError], None],
+        on_answer: Callable[[set[Request]], None] = lambda requests: None,
     ) -> None:
         self._repository = repository
         self._ref = ref
@@ -46,6 +49,9 @@ class Source:
         self._watched = watched
         self._on_desired = on_desired
         self._on_error = on_error
+        self._on_answer = on_answer
+        self._requests: set[Request] = set()
+        self._lock = threading.Lock()
         self._hint = threading.Event()
         self._stopped = threading.Event()
         self._commit = ""
@@ -67,12 +73,22 @@ class Source:
             threading.Thread(target=self._watch, args=(self._watched,), daemon=True).start()
         while not self._stopped.is_set():
             self._hint.clear()
+            with self._lock:
+                requests, self._requests = self._requests, set()
             self._once()
+            if requests:
+                self._on_answer(requests)
             self._hint.wait(self._interval * random.uniform(0.9, 1.1))  # noqa: S311  # jitter, not secret
 
     def hint(self) -> None:
         """Look soon: something may have changed."""
         self._hint.set()
+
+    def ask(self, request: Request) -> None:
+        """Look soon, and tell when a look that began after this is over, whether it found anything or not."""
+        with self._lock:
+            self._requests.add(request)
+        self.hint()
 
     def stop(self) -> None:
         """End `run` and the watch soon."""

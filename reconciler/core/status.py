@@ -14,7 +14,7 @@ def with_status(
     record: Record, declaration: Declaration | None, revision: str, decision: Decision, now: float
 ) -> Record:
     """The record with policy, revisions and conditions as they are after a pass; equal to it when nothing changed."""
-    after = replace(record, handled=record.reconcile)
+    after = record
     if declaration is not None:
         after = replace(after, policy=declaration.policy)
         if decision.settled or _only_removals(decision):

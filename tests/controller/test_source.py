@@ -13,6 +13,7 @@ from reconciler.adapters.git import Repository
 from reconciler.controller.source import Source
 from reconciler.core.desired import Desired
 from reconciler.core.errors import TenantctlError
+from reconciler.core.names import Key
 
 REGIONS = "apiVersion: tenantctl.io/v1\nkind: RegionList\nspec: {regions: [{name: eu-west}]}\n"
 WAIT = 10
@@ -86,6 +87,25 @@ def test_a_hint_is_enough(folder: Path) -> None:
         second = commit(folder, "second")
         source.hint()
         assert revision(told) == second
+
+
+def test_a_request_is_answered_after_a_read_that_began_later(folder: Path) -> None:
+    commit(folder, "first")
+    answered: queue.Queue[object] = queue.Queue()
+    with Repository.open(str(folder)) as repository:
+        read: list[str] = []
+        source = Source(
+            repository, "main", 3600, None, lambda desired: read.append(desired.revision), print, answered.put
+        )
+        thread = threading.Thread(target=source.run, daemon=True)
+        thread.start()
+        for name in ("second", "third"):
+            expected = commit(folder, name)
+            source.ask((Key("acme", "production"), name))
+            assert answered.get(timeout=WAIT) == {(Key("acme", "production"), name)}
+            assert read[-1] == expected
+        source.stop()
+        thread.join(WAIT)
 
 
 def test_the_same_commit_is_not_told_twice(folder: Path) -> None:
