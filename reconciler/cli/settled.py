@@ -9,7 +9,6 @@ from reconciler.core.errors import TimedOut
 from reconciler.core.names import Key
 from reconciler.core.record import Record, conditions_by_type
 
-
 PAUSE = 0.5
 
 
