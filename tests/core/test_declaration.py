@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.core.declaration import POLICY, Declaration, Policy, digest, effective, merge, wanted
 from reconciler.core.names import Key
+from reconciler.core.scalar import SAFE_INTEGER
 from reconciler.core.strict_yaml import read
 
 TENANT: dict[str, Any] = {"metadata": {"name": "acme"}, "spec": {"displayName": "Acme", "owners": ["a@b"], "ring": 2}}
@@ -76,7 +77,7 @@ policies = st.fixed_dictionaries(
         "expiresAt": st.just("2027-01-31T00:00:00Z"),
     },
 )
-values = st.text(max_size=5) | st.integers() | st.booleans()
+values = st.text(max_size=5) | st.integers(-SAFE_INTEGER, SAFE_INTEGER) | st.booleans()
 wants = st.fixed_dictionaries(
     {},
     optional={
