@@ -1,4 +1,4 @@
-"""Settings for all tests: in CI, hypothesis tries the same examples every time, so that a build tells of its change only."""
+"""Settings for all tests: in CI, hypothesis tries the same examples every time; a build tells of its change only."""
 
 import os
 
