@@ -6,7 +6,7 @@ from reconciler.core.action import Hold, HoldReason
 from reconciler.core.condition import READY, RECONCILING, STALLED, Condition, merge
 from reconciler.core.decide import Decision
 from reconciler.core.declaration import Declaration
-from reconciler.core.record import Attempts, Record
+from reconciler.core.record import Record
 from reconciler.core.times import rfc3339
 
 
@@ -18,7 +18,7 @@ def with_status(
     if declaration is not None:
         after = replace(after, policy=declaration.policy)
         if decision.settled or _only_removals(decision):
-            after = replace(_applied(after, declaration, revision), attempts=Attempts())
+            after = _applied(after, declaration, revision)
     conditions = merge(record.conditions, _conditions(after, decision), rfc3339(now))
     return replace(after, conditions=conditions)
 

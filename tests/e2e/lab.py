@@ -160,6 +160,7 @@ class Lab:
         from kubernetes.client import CoreV1Api
         from kubernetes.config import new_client_from_config
         from kubernetes.stream import stream
+        from kubernetes.stream.ws_client import ERROR_CHANNEL
 
         client = new_client_from_config(str(self.cluster.kubeconfig), self.cluster.context)
         try:
@@ -169,9 +170,9 @@ class Lab:
                 command=list(command), container="lifecycle", stdout=True, stderr=True, _preload_content=False,
             )  # fmt: skip
             answer.run_forever(timeout=20)
-            done = answer.returncode == 0
+            status = json.loads(answer.read_channel(ERROR_CHANNEL) or "{}")
             answer.sock.shutdown()  # `close` leaves the socket open when the server closed first
-            return done
+            return bool(status.get("status") == "Success")
         finally:
             client.close()
 

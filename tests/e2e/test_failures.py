@@ -45,7 +45,13 @@ def test_a_failure_that_the_user_must_mend_stalls_at_once_until_the_job_changes(
     assert is_complete(works_copy)
     assert is_stopped(fails_copy), "the copy should not repeat what is pointless"
 
+    lab.replace_job(service, fails)
+    fleet.look(key)
+    fleet.stalled(key, "LifecycleJobFailed")
+    assert len(lab.runs(key)) == 1, "the same Job, made again, is no reason to try again"
+
     lab.replace_job(service, lifecycle_job("", "fails", QUICK))
+    fleet.eventually(key, lambda: len(lab.runs(key)) == 2, "a run of the Job that was mended")
     fleet.ready(key)
     assert [steps_of(run) for run in lab.runs(key)][1:] == [[f"upsert/{service}/fails"]]
 
