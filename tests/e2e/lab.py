@@ -54,9 +54,10 @@ class Lab:
     def _delete(self, resource: Resource, namespace: str) -> None:
         if self.kube.find(NAMESPACES, None, namespace) is None:
             return
-        for name in (item["metadata"]["name"] for item in self.kube.list(resource, namespace)):
-            if name.startswith(PREFIX):
-                self.kube.delete(resource, namespace, name)
+        for metadata in (item["metadata"] for item in self.kube.list(resource, namespace)):
+            tenant = metadata.get("labels", {}).get(labels.TENANT, "")
+            if metadata["name"].startswith(PREFIX) or tenant.startswith(PREFIX):
+                self.kube.delete(resource, namespace, metadata["name"])
 
     def kubeconfig_of(self, folder: Path, account: str, namespace: str) -> Path:
         """A kubeconfig with the cluster's context, for a service account, with a token that the API server gave out."""
