@@ -1,4 +1,4 @@
-"""The command line: `python -m tests.cluster up|down|status|image|build`, which the Makefile calls."""
+"""The command line: `python -m tests.cluster up|down|status|image|build|objectstore`, which the Makefile calls."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import argparse
 import functools
 import sys
 
-from . import cluster, existing, lifecycle, requirements
+from . import cluster, existing, lifecycle, objectstore, postgres, requirements
 from .binaries import build
 from .failure import ClusterError
 from .progress import Progress
 
+EXTRA = {"postgres": postgres.provide}
 say = functools.partial(print, file=sys.stderr, flush=True)
 
 
@@ -59,7 +60,10 @@ def _image(arguments: argparse.Namespace) -> int:
     running = cluster.find(arguments.name)
     if running is None or not running.local:
         raise ClusterError(f"no local cluster {arguments.name} runs", remedy="make cluster-up")
-    print(lifecycle.up(arguments.name, say).image)
+    if arguments.extra:
+        print(EXTRA[arguments.extra](arguments.name, say))
+    else:
+        print(lifecycle.up(arguments.name, say).image)
     return 0
 
 
@@ -70,9 +74,20 @@ def _build(_: argparse.Namespace) -> int:
     return 0
 
 
+def _object_store(arguments: argparse.Namespace) -> int:
+    if arguments.do == "up":
+        objectstore.up(say)
+    elif arguments.do == "down":
+        objectstore.down(say)
+        return 0
+    found = objectstore.find()
+    print(f"{found.endpoint}/{found.bucket}\t{objectstore.note()}" if found else "down")
+    return 0 if found else 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
-    actions = parser.add_subparsers(required=True, metavar="up|down|status|image|build")
+    actions = parser.add_subparsers(required=True, metavar="up|down|status|image|build|objectstore")
     start = actions.add_parser("up", help="start a cluster, or bring our image in a running one up to date")
     start.add_argument("--context", help="use the cluster of this kubeconfig context; build and start nothing")
     start.add_argument("--image", default="", help="with --context: our image as that cluster can pull it")
@@ -80,7 +95,11 @@ def _parser() -> argparse.ArgumentParser:
     stop = actions.add_parser("down", help="stop a cluster, or all; leaves nothing behind")
     status = actions.add_parser("status", help="which clusters run; exit code 1 unless all do")
     refresh = actions.add_parser("image", help="build our image and import it if the sources changed")
+    refresh.add_argument("--with", dest="extra", choices=EXTRA, help="instead: an image that only some services need")
     only_build = actions.add_parser("build", help="build the binaries only")
+    store = actions.add_parser("objectstore", help="S3 for all clusters of this machine; down removes what it holds")
+    store.add_argument("do", choices=("up", "down", "status"))
+    store.set_defaults(act=_object_store)
     for action, act, name in (
         (start, _up, "eu-west"),
         (stop, _down, None),

@@ -8,7 +8,7 @@ import json
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from . import containerd, versions
@@ -91,21 +91,33 @@ def _once(image: str, sources: Iterable[Path], fill: Fill, **settings: object) -
 def _image(image: str, fill: Fill, settings: dict[str, object]) -> bytes:
     """A docker archive of one layer."""
     layer = _tar(fill)
-    environment = ["PATH=/bin"]
-    config = {
-        "architecture": "amd64",
-        "os": "linux",
-        "config": {"Env": environment, **settings},
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
-    }
-    manifest = [{"Config": "config.json", "RepoTags": [image], "Layers": ["layer.tar"]}]
 
     def pack(archive: tarfile.TarFile) -> None:
         _file(archive, "layer.tar", layer)
-        _file(archive, "config.json", json.dumps(config).encode())
-        _file(archive, "manifest.json", json.dumps(manifest).encode())
+        _describe(archive, [image], hashlib.sha256(layer).hexdigest(), {"Env": ["PATH=/bin"], **settings})
 
     return _tar(pack)
+
+
+def of_tree(tree: Path, images: Sequence[str], file: Path, **settings: object) -> None:
+    """Writes `file`, a docker archive under all the names `images`, of the file system in the tar `tree`."""
+    with tree.open("rb") as layer, tarfile.open(file, "w") as archive:
+        digest = hashlib.file_digest(layer, "sha256").hexdigest()
+        archive.add(tree, "layer.tar")
+        _describe(archive, images, digest, settings)
+
+
+def _describe(archive: tarfile.TarFile, images: Sequence[str], layer: str, settings: dict[str, object]) -> None:
+    """The two files that make `layer.tar`, with its sha256, an image."""
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "config": settings,
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{layer}"]},
+    }
+    manifest = [{"Config": "config.json", "RepoTags": list(images), "Layers": ["layer.tar"]}]
+    _file(archive, "config.json", json.dumps(config).encode())
+    _file(archive, "manifest.json", json.dumps(manifest).encode())
 
 
 def _tar(fill: Fill) -> bytes:

@@ -1,4 +1,4 @@
-"""Binaries: Kubernetes and Argo Workflows, built from Go modules into the cache, once per set of pins."""
+"""Binaries: Kubernetes, Argo Workflows and the object store, built from Go modules into the cache, once per pins."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-s
 ARGO = ("argo", "argoexec", "workflow-controller")
 ARGO_MODULE = "github.com/argoproj/argo-workflows/v3"
 ARGO_INDEX = "<!doctype html><title>Argo Workflows</title><p>The API is here; its pages were not built.\n"
+OBJECT_STORE = "github.com/versity/versitygw"
 RECIPE = {
     "kubernetes": "1",
     "argo": "2",
+    "objectstore": "1",
 }  # raise one when the code below builds something else from the same pins
 Make = Callable[[Path, Path, Path], None]
 REMEDY = "read the log; if modules could not be downloaded, check `go env GOPROXY`; then try again"
@@ -47,6 +49,11 @@ def build(progress: Progress) -> Binaries:
         kubernetes=_once("kubernetes", _kubernetes, "about 5 min", progress),
         argo=_once("argo", _argo, "about 4 min", progress),
     )
+
+
+def object_store(progress: Progress) -> Path:
+    """The program of the object store, which no cluster needs to run."""
+    return _once("objectstore", _object_store, "about 2 min", progress) / "versitygw"
 
 
 def _once(group: str, make: Make, hint: str, progress: Progress) -> Path:
@@ -74,6 +81,11 @@ def _kubernetes(go: Path, folder: Path, log: Path) -> None:
     packages = ["go.etcd.io/etcd/server/v3", *(f"k8s.io/kubernetes/cmd/{name}" for name in KUBERNETES)]
     _compile(go, folder, packages, {"k8s.io/component-base/version.gitVersion": version}, PINS / "kubernetes", log)
     (folder / "server").rename(folder / "etcd")
+
+
+def _object_store(go: Path, folder: Path, log: Path) -> None:
+    version = versions.version("objectstore", OBJECT_STORE)
+    _compile(go, folder, [f"{OBJECT_STORE}/cmd/versitygw"], {"main.Version": version}, PINS / "objectstore", log)
 
 
 def _argo(go: Path, folder: Path, log: Path) -> None:

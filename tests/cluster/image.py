@@ -15,15 +15,13 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from . import requirements, versions
+from . import debian, requirements, versions
 from .command import quiet, run
 from .folders import REPOSITORY, cache, locked
 from .progress import Progress
 
 NAME = "tenantctl.local/tenantctl"
-SUITE = "bookworm"
 PACKAGES = "python3,python3-venv,ca-certificates,git"
-LEFT_OUT = ("doc", "info", "locale", "man", "i18n")
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 SOURCES = ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "LICENSE", "reconciler", "schemas")
 INDEX_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")
@@ -92,13 +90,9 @@ def _base(progress: Progress, log: Path) -> str:
         return image
     tree = cache() / "images" / f"base-{key}.tar"
     tree.parent.mkdir(parents=True, exist_ok=True)
-    with progress.step(f"image: base of Debian {SUITE}", hint=f"about 30 s, once; log: {log}"):
+    with progress.step(f"image: base of Debian {debian.SUITE}", hint=f"about 30 s, once; log: {log}"):
         if not tree.exists():
-            unfinished = tree.with_name(f"unfinished-{tree.name}")
-            without = [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in LEFT_OUT]
-            words = ["--variant=minbase", f"--include={PACKAGES}", *without, SUITE, str(unfinished)]
-            run(["mmdebstrap", *words], log=log, remedy="check that apt-get reaches its packages, then try again")
-            unfinished.rename(tree)
+            debian.tree(PACKAGES, tree, log)
         context = cache() / "images" / "base"
         context.mkdir(exist_ok=True)
         (context / "Dockerfile").write_text("FROM scratch\nADD base.tar /\n")
@@ -109,7 +103,7 @@ def _base(progress: Progress, log: Path) -> str:
 
 
 def _base_key() -> str:
-    return versions.digest([], SUITE, PACKAGES, *LEFT_OUT)
+    return versions.digest([], debian.SUITE, PACKAGES, *debian.LEFT_OUT)
 
 
 def _build(image: str, base: str, context: Path, log: Path) -> None:

@@ -1,0 +1,17 @@
+"""kubectl, as a cluster's administrator."""
+
+from __future__ import annotations
+
+import subprocess
+
+from .cluster import Cluster
+from .failure import ClusterError
+
+
+def kubectl(cluster: Cluster, *words: str, given: str = "") -> str:
+    """Runs it with `given` on standard input and returns what it says. Raises ClusterError."""
+    command = ["kubectl", f"--kubeconfig={cluster.kubeconfig}", *words]
+    done = subprocess.run(command, input=given, text=True, capture_output=True)
+    if done.returncode:
+        raise ClusterError(f"kubectl {words[0]}: {done.stderr.strip()[-1000:]}", remedy="see what kubectl says")
+    return done.stdout

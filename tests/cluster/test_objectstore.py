@@ -1,0 +1,87 @@
+import secrets
+import subprocess
+import urllib.error
+import urllib.request
+from datetime import timedelta
+
+import obstore
+import pytest
+
+from tests.cluster import addresses, cgroups, network, objectstore, postgres
+from tests.cluster.conftest import client_of
+from tests.cluster.kubectl import kubectl
+from tests.cluster.objectstore import Place
+
+TEXT = b"rows of acme"
+
+
+def test_it_is_beside_every_possible_cluster():
+    assert objectstore.OWN.slot not in range(1, addresses.SLOTS + 1)
+    assert not objectstore.OWN.netns.startswith(addresses.of("any").netns.removesuffix("any"))
+
+
+def test_nothing_is_found_where_nothing_was_started(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert objectstore.find() is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.cluster
+def test_signed_urls_work_as_they_are_and_no_other_way(sign):
+    put, get = sign("PUT", "archive"), sign("GET", "archive")
+    assert send("PUT", put, TEXT)[0] == 200
+    assert send("GET", get) == (200, TEXT)
+    assert send("PUT", get, b"other")[0] == 403
+    assert send("GET", get.replace("archive", "archives"))[0] == 403
+    assert send("GET", get.partition("?")[0])[0] == 403
+    assert send("GET", sign("GET", "nothing"))[0] == 404
+
+
+@pytest.mark.cluster
+def test_pods_put_and_get_by_signed_urls(running, sign):
+    postgres.provide(running.name)
+    put, get = sign("PUT", "pod"), sign("GET", "pod")
+    with_curl = ["curl", "--silent", "--fail", "--request", "PUT", "--data-binary", TEXT.decode(), put]
+    assert in_pod(running, postgres.NAME, *with_curl) == ""
+    assert send("GET", get) == (200, TEXT)
+    assert in_pod(running, running.busybox, "wget", "-q", "-O", "-", get) == TEXT.decode()
+
+
+@pytest.mark.cluster
+def test_down_leaves_nothing(tmp_path, monkeypatch):
+    own = Place("object-store-test", 0)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(objectstore, "NAME", own.name)
+    monkeypatch.setattr(objectstore, "OWN", own)
+    try:
+        made = objectstore.up()
+        assert objectstore.up() == made == objectstore.find()
+        assert objectstore.note().stat().st_mode & 0o077 == 0
+        client = client_of(made)
+        obstore.put(client, "a/b", TEXT)
+        assert send("GET", obstore.sign(client, "GET", "a/b", timedelta(minutes=1))) == (200, TEXT)
+    finally:
+        objectstore.down()
+    assert objectstore.find() is None
+    assert list((tmp_path / "tenantctl").iterdir()) == []
+    assert not (network.NAMESPACES / own.netns).exists()
+    assert cgroups.members(own.netns) == []
+    assert own.link not in subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
+
+
+def send(method, url, data=None):
+    """Status and body."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(urllib.request.Request(url, data, method=method), timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def in_pod(cluster, image, *command):
+    """What the command says in a pod of its own."""
+    name = f"e2e-{secrets.token_hex(4)}"
+    words = ["run", name, f"--image={image}", "--restart=Never", "--rm", "--attach", "--quiet", "--command", "--"]
+    return kubectl(cluster, *words, *command)
