@@ -8,10 +8,9 @@ import subprocess
 import pytest
 
 from reconciler.adapters.kube import connect
-from reconciler.adapters.kube.resources import CLUSTER_TEMPLATES, JOBS, NAMESPACES, WORKFLOWS
+from reconciler.adapters.kube.resources import CLUSTER_TEMPLATES, JOBS, WORKFLOWS
 from reconciler.core.errors import Unprocessable
 from reconciler.manifests.apply import wait
-from tests.cluster import find
 
 pytestmark = pytest.mark.cluster
 
@@ -23,22 +22,15 @@ DRY_RUN = {"dryRun": "All"}
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    found = find("eu-west")
-    assert found, "make cluster-up starts the cluster"
-    return found
+def cluster(lab):
+    return lab.cluster
 
 
 @pytest.fixture(scope="module")
-def kube(cluster):
-    opened = connect(cluster.context, str(cluster.kubeconfig))
-    if opened.find(NAMESPACES, None, NAMESPACE) is None:
-        options = ["--context", cluster.context, "--kubeconfig", str(cluster.kubeconfig)]
-        subprocess.run(["tenantctl", "install", *options, "--image", cluster.image], check=True)
-    yield opened
-    for item in list(opened.list(WORKFLOWS, NAMESPACE, labelSelector="tenantctl.io/tenant=admission")):
-        opened.delete(WORKFLOWS, NAMESPACE, item["metadata"]["name"])
-    opened.close()
+def kube(lab):
+    yield lab.kube
+    for item in list(lab.kube.list(WORKFLOWS, NAMESPACE, labelSelector="tenantctl.io/tenant=admission")):
+        lab.kube.delete(WORKFLOWS, NAMESPACE, item["metadata"]["name"])
 
 
 @pytest.fixture
@@ -116,23 +108,13 @@ def test_admits_the_clusters_own_templates_in_the_status_but_not_a_change_of_the
             kube.create(WORKFLOWS, NAMESPACE, workflow(status={"storedTemplates": wrong}), **DRY_RUN)
 
 
-def test_refuses_argos_controller_too(kube, cluster):
+def test_refuses_argos_controller_too(lab, tmp_path):
     """Otherwise a CronWorkflow, which its controller turns into Workflows, would be a way in."""
-    words = [
-        "kubectl",
-        "--kubeconfig",
-        str(cluster.kubeconfig),
-        "-n",
-        NAMESPACE,
-        "create",
-        "--dry-run=server",
-        "-f",
-        "-",
-    ]
-    words += ["--as", "system:serviceaccount:argo:argo"]
-    for body, said in ((REFUSED["a spec of its own"], "denied request"), (workflow(), "created")):
-        done = subprocess.run(words, input=json.dumps(body), capture_output=True, text=True, check=False)
-        assert said in done.stdout + done.stderr
+    controller = connect(lab.cluster.context, str(lab.kubeconfig_of(tmp_path, "argo", "argo")))
+    with pytest.raises(Unprocessable, match="denied request"):
+        controller.create(WORKFLOWS, NAMESPACE, REFUSED["a spec of its own"], **DRY_RUN)
+    assert controller.create(WORKFLOWS, NAMESPACE, workflow(), **DRY_RUN)
+    controller.close()
 
 
 @pytest.fixture

@@ -1,34 +1,18 @@
 """Which ends of a bridge Argo repeats: the shipped retryStrategy, with a shell in the bridge's place."""
 
-import subprocess
-
 import pytest
 
-from reconciler.adapters.kube import connect
 from reconciler.adapters.kube.resources import NAMESPACES, PODS, WORKFLOWS
 from reconciler.manifests import Settings, render
 from reconciler.manifests.apply import wait
-from tests.cluster import find
+from reconciler.manifests.kinds import RESOURCES
 
 pytestmark = pytest.mark.cluster
 
-NAMESPACE = "retry-test"
-RIGHTS = """
-apiVersion: v1
-kind: Namespace
-metadata: {name: retry-test}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: executor, namespace: retry-test}
-rules: [{apiGroups: [argoproj.io], resources: [workflowtaskresults], verbs: [create, patch]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: executor, namespace: retry-test}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: executor}
-subjects: [{kind: ServiceAccount, name: default, namespace: retry-test}]
-"""
+EXECUTOR = {
+    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "executor"},
+    "rules": [{"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}],
+}
 # The first attempt ends like this; every later one ends well.
 ENDS = {
     "one": ("exit 1", 1, "Failed"),
@@ -41,15 +25,16 @@ ENDS = {
 
 
 @pytest.fixture(scope="module")
-def kube():
-    cluster = find("eu-west")
-    assert cluster, "make cluster-up starts the cluster"
-    apply = ["kubectl", "--kubeconfig", str(cluster.kubeconfig), "apply", "-f", "-"]
-    subprocess.run(apply, input=RIGHTS, text=True, check=True, capture_output=True)
-    opened = connect(cluster.context, str(cluster.kubeconfig))
-    yield opened
-    opened.delete(NAMESPACES, None, NAMESPACE)
-    opened.close()
+def namespace(lab):
+    """A namespace in which Argo's executor may report, and nothing else."""
+    name = lab.name("retry")
+    metadata = {"metadata": {"name": "executor"}}
+    subjects = [{"kind": "ServiceAccount", "name": "default", "namespace": name}]
+    lab.kube.create(NAMESPACES, None, {"metadata": {"name": name}})
+    lab.kube.create(RESOURCES["Role"], name, metadata | {"rules": EXECUTOR["rules"]})
+    lab.kube.create(RESOURCES["RoleBinding"], name, metadata | {"roleRef": EXECUTOR["roleRef"], "subjects": subjects})
+    yield name
+    lab.kube.delete(NAMESPACES, None, name)
 
 
 def template(name, end):
@@ -61,7 +46,8 @@ def template(name, end):
     return {"name": name, "retryStrategy": step["retryStrategy"], "container": container}
 
 
-def test_only_a_lost_bridge_is_repeated(kube):
+def test_only_a_lost_bridge_is_repeated(lab, namespace):
+    kube = lab.kube
     steps = [[{"name": name, "template": name} for name in ENDS]]
     templates = [{"name": "main", "steps": steps}, *(template(name, end) for name, (end, _, _) in ENDS.items())]
     spec = {"entrypoint": "main", "templates": templates, "podSpecPatch": "terminationGracePeriodSeconds: 1"}
@@ -71,23 +57,23 @@ def test_only_a_lost_bridge_is_repeated(kube):
         "metadata": {"generateName": "retry-"},
         "spec": spec,
     }
-    name = kube.create(WORKFLOWS, NAMESPACE, body)["metadata"]["name"]
-    wait(lambda: _delete_running(kube, name), 60)
+    name = kube.create(WORKFLOWS, namespace, body)["metadata"]["name"]
+    wait(lambda: _delete_running(kube, namespace, name), 60)
 
     def gap():
-        phase = kube.get(WORKFLOWS, NAMESPACE, name).get("status", {}).get("phase")
+        phase = kube.get(WORKFLOWS, namespace, name).get("status", {}).get("phase")
         return "" if phase in ("Failed", "Error", "Succeeded") else f"{name} is {phase}"
 
     wait(gap, 120)
-    nodes = kube.get(WORKFLOWS, NAMESPACE, name)["status"]["nodes"].values()
+    nodes = kube.get(WORKFLOWS, namespace, name)["status"]["nodes"].values()
     seen = {node["displayName"]: (len(node["children"]), node["phase"]) for node in nodes if node["type"] == "Retry"}
     assert seen == {name: (attempts, phase) for name, (_, attempts, phase) in ENDS.items()}
 
 
-def _delete_running(kube, name):
-    for pod in kube.list(PODS, NAMESPACE, labelSelector=f"workflows.argoproj.io/workflow={name}"):
+def _delete_running(kube, namespace, name):
+    for pod in kube.list(PODS, namespace, labelSelector=f"workflows.argoproj.io/workflow={name}"):
         node = pod["metadata"]["annotations"]["workflows.argoproj.io/node-name"]
         if "pod-deleted" in node and pod["status"]["phase"] == "Running":
-            kube.delete(PODS, NAMESPACE, pod["metadata"]["name"])
+            kube.delete(PODS, namespace, pod["metadata"]["name"])
             return ""
     return "the pod does not run yet"

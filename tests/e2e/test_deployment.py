@@ -8,12 +8,12 @@ from reconciler.adapters.kube.resources import CONFIG_MAPS, PODS
 from reconciler.core.names import Key
 from reconciler.manifests import Settings, render
 from reconciler.manifests.kinds import KEPT, id_of
-from tests.e2e import git_server
 from tests.e2e.conftest import install
 from tests.e2e.fleet import REGION, Fleet
 from tests.e2e.lab import CONTROL, Lab
 from tests.e2e.service import QUICK, lifecycle_job
 from tests.e2e.waiting import eventually
+from tests.gitserver import serving
 
 pytestmark = pytest.mark.cluster
 
@@ -28,8 +28,17 @@ def deployed(own_fleet: Fleet) -> Iterator[Fleet]:
         pytest.skip("pods of this cluster cannot reach this machine")
     root = fleet.repository.folder.parent
     (root / "fleet.git").symlink_to(fleet.repository.folder / ".git")
-    with git_server.serve(root, cluster.host) as url:
-        words = ("--image", cluster.image, "--repository", f"{url}/fleet.git", "--interval", "2", "--region", REGION)
+    with serving(root, cluster.host) as server:
+        words = (
+            "--image",
+            cluster.image,
+            "--repository",
+            server.url("fleet.git"),
+            "--interval",
+            "2",
+            "--region",
+            REGION,
+        )
         fleet.tenantctl("install", *words)
         yield fleet
     install(cluster)
