@@ -39,7 +39,7 @@ def deployed(own_fleet: Fleet) -> Iterator[Fleet]:
             "--region",
             REGION,
         )
-        fleet.tenantctl("install", *words)
+        fleet.tenantctl("install", "--image", cluster.image, *place)
         yield fleet
     install(cluster)
 
