@@ -10,6 +10,7 @@ from reconciler.cli.options import KEY, cluster_options
 from reconciler.cli.output import data, table
 
 if TYPE_CHECKING:
+    from reconciler.core.fleet import Suspension
     from reconciler.core.names import Key
     from reconciler.core.placement import Placement
     from reconciler.core.record import Record
@@ -28,19 +29,19 @@ def environment(key: "Key", namespace: str, context: str | None, kubeconfig: str
     """Show its policy, where it is, what its steps came to, its conditions and its history."""
     from reconciler.adapters.kube import connect
     from reconciler.adapters.kube.resources import CONFIG_MAPS
-    from reconciler.cli.records import record_of
+    from reconciler.cli.records import fleet_of, record_of, suspensions_of
     from reconciler.core.placement import read_placement
 
     kube = connect(context, kubeconfig)
     record = record_of(kube, key)
     raw = kube.find(CONFIG_MAPS, namespace, key.dotted)
-    data(
-        "\n".join([*_record_lines(record), *_step_lines(read_placement(raw) if raw else None), *_history_lines(record)])
-    )
+    suspended = suspensions_of(record, fleet_of(kube))
+    steps = _step_lines(read_placement(raw) if raw else None)
+    data("\n".join([*_record_lines(record, suspended), *steps, *_history_lines(record)]))
     return 0
 
 
-def _record_lines(record: "Record") -> Iterator[str]:
+def _record_lines(record: "Record", suspended: "list[Suspension]") -> Iterator[str]:
     policy = record.policy
     yield f"Environment:  {record.key}"
     if policy.display_name:
@@ -54,6 +55,7 @@ def _record_lines(record: "Record") -> Iterator[str]:
     yield f"Attempted:    {record.attempted_revision or '-'}"
     if record.claim:
         yield f"In progress:  run {record.claim.run}, attempt {record.claim.attempt}, since {record.claim.at}"
+    yield from (f"Suspended:    {each}" for each in suspended)
     yield "Conditions:"
     for condition in record.conditions:
         why = f"  {condition.reason}: {condition.message}" if condition.reason else ""
@@ -81,5 +83,5 @@ def _history_lines(record: "Record") -> Iterator[str]:
     if not record.history:
         yield "  nothing yet"
         return
-    header, rows = history_rows(record, time.time())
+    header, rows = history_rows(record.history, time.time())
     yield from (f"  {line}" for line in table(header, rows).splitlines())

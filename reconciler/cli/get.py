@@ -9,9 +9,12 @@ from reconciler.cli.options import KEY, cluster_options, output_option
 from reconciler.cli.output import as_json, as_yaml, data, note, table
 
 if TYPE_CHECKING:
+    from reconciler.core.fleet import Suspension
     from reconciler.core.names import Key
     from reconciler.core.observed import Run
     from reconciler.core.record import Record
+
+    Found = tuple[Record, list[Suspension]]
 
 FORMATS = ("text", "wide", "json", "yaml", "name")
 
@@ -26,6 +29,7 @@ def command() -> None:
 @click.option("--tenant", help="Only this tenant's.")
 @click.option("--region", help="Only those in this region.")
 @click.option("--not-ready", is_flag=True, help="Only those that are not Ready.")
+@click.option("--suspended", is_flag=True, help="Only those for which nothing is launched now.")
 @cluster_options
 @output_option(*FORMATS)
 def environments(
@@ -33,51 +37,54 @@ def environments(
     tenant: str | None,
     region: str | None,
     not_ready: bool,
+    suspended: bool,
     context: str | None,
     kubeconfig: str | None,
     output: str,
 ) -> int:
     """List recorded environments, all of them or those that are named."""
     from reconciler.adapters.kube import connect
-    from reconciler.cli.records import all_records, record_of
+    from reconciler.cli.records import all_records, fleet_of, record_of, suspensions_of
 
     kube = connect(context, kubeconfig)
+    fleet = fleet_of(kube)
     found = [record_of(kube, key) for key in keys] if keys else list(all_records(kube))
     shown = [
-        record
+        (record, suspensions_of(record, fleet))
         for record in found
         if tenant in (None, record.key.tenant)
         and region in (None, record.region)
         and not (not_ready and _ready(record).startswith("True"))
+        and not (suspended and not suspensions_of(record, fleet))
     ]
     _print_environments(shown, output)
     return 0
 
 
-def _print_environments(records: "list[Record]", output: str) -> None:
-    from reconciler.cli.records import record_json
+def _print_environments(found: "list[Found]", output: str) -> None:
+    from reconciler.cli.records import record_json, suspensions_json
 
     if output in ("json", "yaml"):
-        items = [record_json(record) for record in records]
+        items = [record_json(record) | {"suspensions": suspensions_json(pauses)} for record, pauses in found]
         data(as_json(items) if output == "json" else as_yaml(items))
     elif output == "name":
-        data("\n".join(str(record.key) for record in records))
-    elif not records:
+        data("\n".join(str(record.key) for record, _ in found))
+    elif not found:
         note("no environments are recorded")
     else:
-        data(table(*_environment_table(records, wide=output == "wide")))
+        data(table(*_environment_table(found, wide=output == "wide")))
 
 
-def _environment_table(records: "list[Record]", *, wide: bool) -> tuple[list[str], list[list[str]]]:
-    header = ["TENANT", "ENVIRONMENT", "REGION", "READY", "REASON", "REVISION", "CHANGED"]
-    rows = [_environment_row(record) for record in records]
+def _environment_table(found: "list[Found]", *, wide: bool) -> tuple[list[str], list[list[str]]]:
+    header = ["TENANT", "ENVIRONMENT", "REGION", "READY", "REASON", "REVISION", "CHANGED", "SUSPENDED"]
+    rows = [_environment_row(record, pauses) for record, pauses in found]
     if wide:
         header += ["EPOCH", "RING", "RUN", "MESSAGE"]
-        rows = [row + _wide_cells(record) for row, record in zip(rows, records, strict=True)]
+        rows = [row + _wide_cells(record) for row, (record, _) in zip(rows, found, strict=True)]
     return header, rows
 
 
-def _environment_row(record: "Record") -> list[str]:
+def _environment_row(record: "Record", pauses: "list[Suspension]") -> list[str]:
     from reconciler.core.condition import READY
     from reconciler.core.record import condition
     from reconciler.core.times import age
@@ -86,7 +93,16 @@ def _environment_row(record: "Record") -> list[str]:
     since = age(ready.since, time.time()) if ready else "-"
     revision = record.applied_revision[:7] or "-"
     reason = ready.reason if ready else "-"
-    return [record.key.tenant, record.key.environment, record.region, _ready(record), reason, revision, since]
+    place = [record.key.tenant, record.key.environment, record.region]
+    return [*place, _ready(record), reason, revision, since, _suspended(pauses)]
+
+
+def _suspended(pauses: "list[Suspension]") -> str:
+    """Until when, as far as is known: the last end, or none."""
+    if not pauses:
+        return "-"
+    ends = [each.mark.until for each in pauses]
+    return f"until {max(ends)}" if all(ends) else "yes"
 
 
 def _ready(record: "Record") -> str:

@@ -1,6 +1,7 @@
 """`tenantctl history`: what was done to one environment, the newest last."""
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -10,30 +11,34 @@ from reconciler.cli.output import as_json, as_yaml, data, note, table
 
 if TYPE_CHECKING:
     from reconciler.core.names import Key
-    from reconciler.core.record import Record
+    from reconciler.core.record import Entry
 
 
 @click.command()
-@click.argument("key", type=KEY)
+@click.argument("key", type=KEY, required=False)
 @cluster_options
 @output_option("text", "json", "yaml")
-def command(key: "Key", context: str | None, kubeconfig: str | None, output: str) -> int:
-    """Show what was done to one environment: the last ten runs and interventions, the newest last."""
-    from reconciler.adapters.kube import connect
-    from reconciler.cli.records import record_json, record_of
+def command(key: "Key | None", context: str | None, kubeconfig: str | None, output: str) -> int:
+    """Show what was done to one environment: the last ten runs and interventions, the newest last.
 
-    record = record_of(connect(context, kubeconfig), key)
+    Without an environment: the last twenty suspensions of tenants, of regions and of everything, and their ends.
+    """
+    from reconciler.adapters.kube import connect
+    from reconciler.cli.records import entries_json, fleet_of, record_of
+
+    kube = connect(context, kubeconfig)
+    entries = record_of(kube, key).history if key else fleet_of(kube).history
     if output != "text":
-        items = record_json(record)["history"]
+        items = entries_json(entries)
         data(as_json(items) if output == "json" else as_yaml(items))
-    elif record.history:
-        data(table(*history_rows(record, time.time())))
+    elif entries:
+        data(table(*history_rows(entries, time.time())))
     else:
-        note(f"nothing was done to {key} yet")
+        note(f"nothing was done to {key} yet" if key else "no tenant, no region and not everything was suspended yet")
     return 0
 
 
-def history_rows(record: "Record", now: float) -> tuple[list[str], list[list[str]]]:
+def history_rows(entries: "Iterable[Entry]", now: float) -> tuple[list[str], list[list[str]]]:
     """The header and rows of a history."""
     from reconciler.core.times import age
 
@@ -48,6 +53,6 @@ def history_rows(record: "Record", now: float) -> tuple[list[str], list[list[str
             entry.run or "-",
             entry.message,
         ]
-        for entry in record.history
+        for entry in entries
     ]
     return header, rows

@@ -1,14 +1,16 @@
 """Reading records for the commands that show or change one environment."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from reconciler.adapters.kube import Kube
 from reconciler.adapters.kube.resources import CONFIG_MAPS
 from reconciler.core import labels
 from reconciler.core.errors import NotFound, TenantctlError
+from reconciler.core.fleet import Fleet, Suspension, read_fleet, suspensions
 from reconciler.core.names import Key
-from reconciler.core.record import Record, read_record
+from reconciler.core.record import Entry, Record, read_record
 
 Json = dict[str, Any]
 
@@ -38,6 +40,16 @@ def record_of(kube: Kube, key: Key) -> Record:
         raise TenantctlError(str(error)) from error
 
 
+def fleet_of(kube: Kube) -> Fleet:
+    """What holds for many environments at once; nothing where the ConfigMap is missing."""
+    return read_fleet(kube.find(CONFIG_MAPS, labels.CONTROL_NAMESPACE, labels.FLEET) or {})
+
+
+def suspensions_of(record: Record, fleet: Fleet) -> list[Suspension]:
+    """Every pause that is in force now where the environment is."""
+    return suspensions(record.key, record, fleet, {record.region}, time.time())
+
+
 def last_run(record: Record) -> str:
     """The run in progress, else the last one that is over. Raises NotFound when there was none."""
     if record.claim:
@@ -63,8 +75,22 @@ def record_json(record: Record) -> Json:
         "claim": _claim_json(record),
         "attempts": {name: getattr(record.attempts, name) for name in ("count", "next_at", "stalled", "message")},
         "conditions": [_fields(item) for item in record.conditions],
-        "history": [_fields(item) for item in record.history],
+        "history": entries_json(record.history),
     }
+
+
+def entries_json(entries: Iterable[Entry]) -> list[Json]:
+    """A history as `-o json` shows it."""
+    return [_fields(item) for item in entries]
+
+
+def suspensions_json(found: Iterable[Suspension]) -> list[Json]:
+    """Suspensions as `-o json` shows them."""
+    return [
+        {"of": each.what, "by": each.mark.by, "at": each.mark.since, "until": each.mark.until or None}
+        | {"reason": each.mark.reason}
+        for each in found
+    ]
 
 
 def _claim_json(record: Record) -> Json | None:

@@ -25,13 +25,12 @@ def command(key: "Key", reason: str, wait: bool, timeout: float, context: str | 
     """
     from reconciler.adapters.kube import connect
     from reconciler.adapters.kube.state import Records
-    from reconciler.cli.asker import who
-    from reconciler.cli.records import record_of
+    from reconciler.cli.asker import mark_of
+    from reconciler.cli.records import fleet_of, record_of, suspensions_of
     from reconciler.cli.settled import wait_settled
     from reconciler.core import labels
     from reconciler.core.condition import READY
     from reconciler.core.record import condition
-    from reconciler.core.times import rfc3339
 
     kube = connect(context, kubeconfig)
     record = record_of(kube, key)
@@ -40,8 +39,10 @@ def command(key: "Key", reason: str, wait: bool, timeout: float, context: str | 
         note(f"{key} is Ready: there is nothing to try again")
         return 0
     mark = str(time.time_ns())
-    why = f"{mark} {rfc3339(time.time())} {who(kube)} {reason}".strip()
-    Records(kube, labels.CONTROL_NAMESPACE).patch(key, {"retry": why, "reconcile": mark})
+    why = mark_of(kube, reason)
+    Records(kube, labels.CONTROL_NAMESPACE).patch(key, {"retry": why.dump(), "reconcile": mark})
     after = f" once run {record.claim.run} is over" if record.claim else ""
     note(f"{key}: the steps that are not done are tried again{after}")
+    for each in suspensions_of(record, fleet_of(kube)):
+        note(f"nothing is launched yet: {each}")
     return wait_settled(kube, [key], mark, timeout) if wait else 0

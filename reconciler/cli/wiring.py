@@ -80,6 +80,7 @@ def synced_world(place: Place, desired: Desired, listeners: Listeners | None = N
     told = listeners or Listeners()
     world = World(control, labels.CONTROL_NAMESPACE, told)
     world.control.sync()
+    world.fleet_watch.sync()
     factory = region_factory(place, control, told)
     world.regions.update({region.name: factory(region) for region in desired.regions.values()})
     reflectors = [item for region in world.regions.values() for item in region.reflectors]

@@ -21,6 +21,7 @@ from reconciler.core.action import HoldReason
 from reconciler.core.condition import READY
 from reconciler.core.desired import Desired, changed_keys
 from reconciler.core.errors import Conflict, TenantctlError
+from reconciler.core.fleet import Scope
 from reconciler.core.names import Key
 from reconciler.core.record import Record, condition
 from reconciler.core.region import Region
@@ -65,7 +66,11 @@ class Loop:
     def listeners(self) -> Listeners:
         """What the world tells the loop."""
         return Listeners(
-            key=self._key_changed, service=self._service_changed, freed=self._freed, region=self._region_changed
+            key=self._key_changed,
+            service=self._service_changed,
+            freed=self._freed,
+            region=self._region_changed,
+            paused=self._paused,
         )
 
     # -- life ------------------------------------------------------------------------------------------------------
@@ -73,6 +78,7 @@ class Loop:
     def start(self) -> None:
         """Start watching, reading and working."""
         _thread(self.world.control.run)
+        _thread(self.world.fleet_watch.run)
         _thread(self.source.run)
         _thread(self._resync)
         self._workers = [_thread(self._work) for _ in range(self._settings.workers)]
@@ -90,6 +96,8 @@ class Loop:
         """What is missing before anything can be decided; empty when nothing is."""
         if not self.world.control.synced.is_set():
             return f"records are not listed: {self.world.control.trouble}"
+        if not self.world.fleet_watch.synced.is_set():
+            return f"suspensions are not listed: {self.world.fleet_watch.trouble}"
         return "" if self.desired is not None else f"the repository is not read: {self.source.trouble}"
 
     def collect(self) -> None:
@@ -169,7 +177,20 @@ class Loop:
         if desired is None:
             return
         declared = desired.environments.values()
-        self.queue.add(each.key for each in declared if each.region == region and each.uses_service(namespace))
+        using = (each.key for each in declared if each.region == region and each.uses_service(namespace))
+        self.queue.add(self._in_order(using))
+
+    def _paused(self, scopes: set[Scope]) -> None:
+        """Something was suspended or resumed: look at what it covers."""
+        covered = {key for key in self._all() if any(scope.covers(key, self._regions_of(key)) for scope in scopes)}
+        self.queue.add(self._in_order(covered))
+
+    def _regions_of(self, key: Key) -> set[str]:
+        """Where an environment is, and where it is to be."""
+        record = self.world.record(key)
+        declared = self.desired.environments.get(key) if self.desired else None
+        recorded = {record.region} if isinstance(record, Record) else set()
+        return recorded | ({declared.region} if declared else set())
 
     def _region_changed(self, region: str, trouble: str) -> None:
         watch = self.world.regions.get(region)

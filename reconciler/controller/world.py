@@ -11,6 +11,7 @@ from reconciler.adapters.kube.state import RegionState
 from reconciler.adapters.kube.store import Store
 from reconciler.core import labels
 from reconciler.core.declaration import Declaration
+from reconciler.core.fleet import Fleet, Scope, read_fleet
 from reconciler.core.job_copy import Copy, read_copy
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
 from reconciler.core.names import Key
@@ -34,13 +35,16 @@ class Damaged:
 
 @dataclass(frozen=True)
 class Listeners:
-    """Whom changes are told to. `service` gets region and namespace; `freed` the region where a claim was closed."""
+    """Whom changes are told to. `service` gets region and namespace; `freed` the region where a claim was closed;
+    `paused` what was suspended or resumed.
+    """
 
     key: Callable[[Key], None] = lambda key: None
     service: Callable[[str, str], None] = lambda region, namespace: None
     freed: Callable[[str], None] = lambda region: None
     region: Callable[[str, str], None] = lambda region, trouble: None
     control: Callable[[str], None] = lambda trouble: None
+    paused: Callable[[set[Scope]], None] = lambda scopes: None
 
 
 class RegionWatch:
@@ -122,7 +126,7 @@ class RegionWatch:
 
 
 class World:
-    """Records of the control plane and the watches of all regions."""
+    """Records and the fleet of the control plane, and the watches of all regions."""
 
     def __init__(self, control: Kube, namespace: str, listeners: Listeners) -> None:
         self._listeners = listeners
@@ -130,11 +134,18 @@ class World:
         self.records: Store[Record | Damaged] = Store(_record, _claimed_region, self._record_changed)
         records = f"{labels.KIND}=record"
         self.control = Reflector(control, CONFIG_MAPS, self.records, namespace, records, listeners.control)
-        self.regions: dict[str, RegionWatch] = {}
+        self.fleets: Store[Fleet] = Store(read_fleet, lambda fleet: None, self._fleet_changed)
+        fleets = f"{labels.KIND}=fleet"
+        self.fleet_watch = Reflector(control, CONFIG_MAPS, self.fleets, namespace, fleets, listeners.control)
+        self.regions: dict[str, RegionWatch] = {}  # replaced, never changed: others are going through it
 
     def reflectors(self) -> list[Reflector]:
         """All reflectors."""
-        return [self.control, *(item for region in self.regions.values() for item in region.reflectors)]
+        return [
+            self.control,
+            self.fleet_watch,
+            *(item for region in self.regions.values() for item in region.reflectors),
+        ]
 
     def stop(self) -> None:
         """Stop every reflector."""
@@ -155,6 +166,11 @@ class World:
 
     def observe(self, key: Key, declaration: Declaration | None) -> Observed:
         """What is known of one environment now."""
+    @property
+    def fleet(self) -> Fleet:
+        """What holds for many environments at once."""
+        return self.fleets.get(self._namespace, labels.FLEET) or Fleet()
+
         record = self.record(key)
         region = self._region_of(key, record, declaration)
         placement = region.placement(key) if region else None
@@ -172,6 +188,7 @@ class World:
         self, key: Key, record: Record | Damaged | None, declaration: Declaration | None
     ) -> RegionWatch | None:
         """Where the environment is; where it is to be, while nothing was placed anywhere yet."""
+            fleet=self.fleet,
         recorded = self.regions.get(record.region) if isinstance(record, Record) else None
         if isinstance(record, Record) and (record.applied_digest or record.claim or declaration is None):
             return recorded
@@ -192,6 +209,10 @@ class World:
             self._listeners.freed(str(old))
         key = (after or before).key  # type: ignore[union-attr]  # a store never tells of None becoming None
         if key:
+    def _fleet_changed(self, before: Fleet | None, after: Fleet | None) -> None:
+        old, new = (before or Fleet()).pauses, (after or Fleet()).pauses
+        self._listeners.paused({scope for scope in {*old, *new} if old.get(scope) != new.get(scope)})
+
             self._listeners.key(key)
 
 

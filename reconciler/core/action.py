@@ -41,6 +41,7 @@ class HoldReason(StrEnum):
     UNKNOWN_REGION = "UnknownRegion"
     REGION_NOT_ANSWERING = "RegionNotAnswering"
     RUN_IN_PROGRESS = "RunInProgress"
+    PAUSED = "Paused"
     STALLED = "Stalled"
     ATTEMPTS_USED_UP = "AttemptsUsedUp"
     RETRY_LATER = "RetryLater"
@@ -50,7 +51,7 @@ class HoldReason(StrEnum):
 
     @property
     def stalls(self) -> bool:
-        """Whether only a change by somebody lifts it; the others pass by themselves."""
+        """Whether only a change by somebody lifts it; the others, and whatever has a time, pass by themselves."""
         passing = {self.RUN_IN_PROGRESS, self.RETRY_LATER, self.IN_FLIGHT_LIMIT, self.REGION_NOT_ANSWERING}
         return self not in passing
 
@@ -97,7 +98,10 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """An action that is seen and not made. `action` None: what it would be is not known (an unreadable file)."""
+    """An action that is seen and not made. `action` None: what it would be is not known (an unreadable file).
+
+    `until`: it passes by itself then, in seconds since the epoch.
+    """
 
     key: Key
     reason: HoldReason

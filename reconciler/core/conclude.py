@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from reconciler.core.claim import Claim
 from reconciler.core.decide import ATTEMPTS_MAX
 from reconciler.core.job_copy import Copy
+from reconciler.core.lever import with_levers
 from reconciler.core.observed import Run
 from reconciler.core.outcome import Outcome, Result
 from reconciler.core.placement import Placement
@@ -59,7 +60,7 @@ def conclude(
         attempt=claim.attempt,
         seconds=seconds_between(claim.at, now),
     )
-    return replace(record, claim=None, attempts=attempts).with_entry(entry)
+    return replace(with_levers(record, now), claim=None, attempts=attempts).with_entry(entry)
 
 
 def _outcomes(claim: Claim, placement: Placement | None) -> dict[object, Outcome]:

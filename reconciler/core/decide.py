@@ -13,12 +13,14 @@ from reconciler.core.declaration import Declaration
 from reconciler.core.declaration import wanted as wanted_part
 from reconciler.core.desired import Desired
 from reconciler.core.difference import differences, text
+from reconciler.core.fleet import suspensions
 from reconciler.core.names import Key
 from reconciler.core.observed import Observed
 from reconciler.core.outcome import Outcome
 from reconciler.core.placement import Placement
 from reconciler.core.record import Record
 from reconciler.core.step import Kind, Step, Verb
+from reconciler.core.times import parse_rfc3339
 
 ATTEMPTS_MAX = 5
 SOON = "later releases of tenantctl do this"
@@ -46,7 +48,8 @@ def decide(key: Key, desired: Desired, observed: Observed, now: float) -> Decisi
         return Decision(key, None, (Hold(key, HoldReason.INVALID_DECLARATION, f"{problems[0]}{more}"),))
     action = _seen(key, desired.environments.get(key), observed)
     if action is None:
-        return Decision(key)
+        damaged = (Hold(key, HoldReason.STATE_DAMAGED, observed.damaged),) if observed.damaged else ()
+        return Decision(key, None, damaged)
     guarded = _guard(action, desired, observed, now)
     return guarded if guarded else _split(action, observed)
 
@@ -145,15 +148,14 @@ def _attempt(record: Record | None, basis: str) -> int:
 
 def _guard(action: Action, desired: Desired, observed: Observed, now: float) -> Decision | None:
     """The first guard that holds the whole action."""
-    for guard in (_regions, _state, _in_progress, _unsupported):
-        hold = guard(action, desired, observed)
+    for guard in (_regions, _state, _in_progress, _paused, _unsupported, _attempts):
+        hold = guard(action, desired, observed, now)
         if hold:
             return Decision(action.key, None, (hold,))
-    hold = _attempts(action, desired, observed, now)
-    return Decision(action.key, None, (hold,)) if hold else None
+    return None
 
 
-def _regions(action: Action, desired: Desired, observed: Observed) -> Hold | None:
+def _regions(action: Action, desired: Desired, observed: Observed, now: float) -> Hold | None:
     recorded = observed.record.region if observed.record else ""
     for region in filter(None, (action.source or recorded, action.target)):
         if region not in desired.regions:
@@ -166,7 +168,7 @@ def _regions(action: Action, desired: Desired, observed: Observed) -> Hold | Non
     return None
 
 
-def _state(action: Action, desired: Desired, observed: Observed) -> Hold | None:
+def _state(action: Action, desired: Desired, observed: Observed, now: float) -> Hold | None:
     record, placement = observed.record, observed.placement
     if observed.damaged:
         return Hold(action.key, HoldReason.STATE_DAMAGED, observed.damaged, action)
@@ -176,7 +178,7 @@ def _state(action: Action, desired: Desired, observed: Observed) -> Hold | None:
     return None
 
 
-def _in_progress(action: Action, desired: Desired, observed: Observed) -> Hold | None:
+def _in_progress(action: Action, desired: Desired, observed: Observed, now: float) -> Hold | None:
     claim = observed.record.claim if observed.record else None
     runs = [claim.run] if claim else list(observed.active)
     if not runs:
@@ -184,7 +186,21 @@ def _in_progress(action: Action, desired: Desired, observed: Observed) -> Hold |
     return Hold(action.key, HoldReason.RUN_IN_PROGRESS, f"run {runs[0]} is in progress", action)
 
 
-def _unsupported(action: Action, desired: Desired, observed: Observed) -> Hold | None:
+def _paused(action: Action, desired: Desired, observed: Observed, now: float) -> Hold | None:
+    """Only launching is held: where every step is done, the state may say so. It passes with the last one's time."""
+    if action.steps == () and not action.removals:
+        return None
+    recorded = observed.record.region if observed.record else ""
+    regions = {recorded, action.source, action.target} - {""}
+    found = suspensions(action.key, observed.record, observed.fleet, regions, now)
+    if not found:
+        return None
+    ends = [each.mark.until for each in found]
+    until = max(map(parse_rfc3339, ends)) if all(ends) else None
+    return Hold(action.key, HoldReason.PAUSED, "; ".join(map(str, found)), action, until)
+
+
+def _unsupported(action: Action, desired: Desired, observed: Observed, now: float) -> Hold | None:
     if action.kind is not ActionKind.UPSERT:
         return Hold(action.key, HoldReason.NOT_YET_SUPPORTED, f"{action.kind.value} is planned only; {SOON}", action)
     declaration = desired.environments[action.key]

@@ -31,6 +31,7 @@ ENABLED = "enabled"
 VERBS_ANNOTATION = "collibra.com/tenant.lifecycle"  # on a lifecycle Job: the default key; a setting can add others
 
 CONTROL_NAMESPACE = "tenantctl"
+FLEET = "fleet"  # the ConfigMap there that is about all environments
 WORKFLOW_NAMESPACE = "tenantctl-workflows"
 RECONCILER = "tenantctl-reconciler"
 BRIDGE = "tenantctl-bridge"

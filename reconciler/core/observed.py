@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core import labels
+from reconciler.core.fleet import Fleet
 from reconciler.core.names import Key
 from reconciler.core.placement import Placement
 from reconciler.core.record import Record
@@ -71,7 +72,7 @@ class Observed:
 
     `upserts`: every trusted lifecycle Job of the region that has the verb, as step → hash; None when nobody looked
     (offline). `silent`: regions that do not answer, with what happened. `active`: runs of the key that are not over.
-    `damaged`: why the record or the placement could not be read.
+    `fleet`: what is paused for many at once. `damaged`: why the record or the placement could not be read.
     """
 
     record: Record | None = None
@@ -80,3 +81,4 @@ class Observed:
     active: tuple[str, ...] = ()
     silent: Mapping[str, str] = field(default_factory=dict)
     damaged: str = ""
+    fleet: Fleet = field(default_factory=Fleet)

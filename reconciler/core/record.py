@@ -1,7 +1,7 @@
 """Records: what the control plane knows of one environment, in a ConfigMap of its own namespace.
 
-Written by the reconciler as a whole, guarded by the resourceVersion; levers (`retry`, `reconcile`) are keys of their
-own that people patch with the command line. Nothing else is remembered anywhere: a restart begins from these.
+Written by the reconciler as a whole, guarded by the resourceVersion; levers (`retry`, `stop`, `pause`, `reconcile`) are
+keys of their own that people patch with the command line. Nothing else is remembered: a restart begins from these.
 """
 
 import json
@@ -51,7 +51,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the control plane knows of one environment."""
+    """What the control plane knows of one environment.
+
+    `retry`, `stop` and `pause` are marks (`core.mark`), the last of each; `noted` are digests of those in the history.
+    """
 
     key: Key
     policy: Policy = field(default_factory=Policy)
@@ -66,6 +69,9 @@ class Record:
     conditions: tuple[Condition, ...] = ()
     history: tuple[Entry, ...] = ()
     retry: str = ""
+    stop: str = ""
+    pause: str = ""
+    noted: Mapping[str, str] = field(default_factory=dict)
     reconcile: str = ""
     handled: str = ""
     uid: str = ""
@@ -94,6 +100,9 @@ def read_record(config_map: Json) -> Record:
             conditions=tuple(Condition(**item) for item in json.loads(data.get("conditions", "[]"))),
             history=tuple(Entry(**item) for item in json.loads(data.get("history", "[]"))),
             retry=data.get("retry", ""),
+            stop=data.get("stop", ""),
+            pause=data.get("pause", ""),
+            noted=dict(json.loads(data.get("noted", "{}"))),
             reconcile=data.get("reconcile", ""),
             handled=data.get("handled", ""),
             uid=metadata.get("uid", ""),
@@ -132,6 +141,9 @@ def _data(record: Record) -> dict[str, str]:
         "conditions": _compact([_fields(item) for item in record.conditions]),
         "history": _compact([_fields(item) for item in record.history]),
         "retry": record.retry,
+        "stop": record.stop,
+        "pause": record.pause,
+        "noted": _compact(dict(record.noted)) if record.noted else "",
         "reconcile": record.reconcile,
         "handled": record.handled,
     }

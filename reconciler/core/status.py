@@ -6,6 +6,7 @@ from reconciler.core.action import Hold, HoldReason
 from reconciler.core.condition import READY, RECONCILING, STALLED, Condition, merge
 from reconciler.core.decide import Decision
 from reconciler.core.declaration import Declaration
+from reconciler.core.lever import with_hold, with_levers
 from reconciler.core.record import Record
 from reconciler.core.times import rfc3339
 
@@ -14,7 +15,7 @@ def with_status(
     record: Record, declaration: Declaration | None, revision: str, decision: Decision, now: float
 ) -> Record:
     """The record with policy, revisions and conditions as they are after a pass; equal to it when nothing changed."""
-    after = record
+    after = _with_history(record, decision, now)
     if declaration is not None:
         after = replace(after, policy=declaration.policy)
         if decision.settled or _only_removals(decision):
@@ -30,8 +31,17 @@ def with_failure(record: Record, reason: str, message: str, now: float) -> Recor
     )
 
 
+def _with_history(record: Record, decision: Decision, now: float) -> Record:
+    """What people did, and what a suspension held because of it."""
+    paused = [hold.message for hold in decision.holds if hold.reason is HoldReason.PAUSED]
+    record = with_levers(record, now)
+    return with_hold(record, paused[0], now) if paused else record
+
+
 def _only_removals(decision: Decision) -> bool:
-    return decision.action is None and all(hold.action is not None and hold.action.removals for hold in decision.holds)
+    """Whether all that is left is to take something away; the rest is done."""
+    left = [hold.action for hold in decision.holds]
+    return decision.action is None and all(action and action.removals and action.steps == () for action in left)
 
 
 def _applied(record: Record, declaration: Declaration, revision: str) -> Record:
@@ -71,7 +81,7 @@ def _pending(decision: Decision) -> str:
 
 def _holding(record: Record, hold: Hold, going_on: bool) -> tuple[Condition, ...]:
     reason = record.attempts.stalled if hold.reason is HoldReason.STALLED else hold.reason.value
-    if hold.reason.stalls and not going_on:
+    if hold.reason.stalls and hold.until is None and not going_on:
         return _triple(False, reason, hold.message, stalled=True)
     return _triple(False, reason, hold.message, reconciling=True)
 

@@ -1,6 +1,10 @@
 """Moments: seconds since the epoch inside, RFC 3339 in UTC wherever people or Kubernetes read them."""
 
+import re
 from datetime import UTC, datetime
+
+UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+DURATION = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
 
 
 def rfc3339(seconds: float) -> str:
@@ -9,8 +13,21 @@ def rfc3339(seconds: float) -> str:
 
 
 def parse_rfc3339(text: str) -> float:
-    """Seconds since the epoch. Raises ValueError."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+    """Seconds since the epoch. Raises ValueError, also for a time without a zone, which is another one elsewhere."""
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    if moment.tzinfo is None:
+        raise ValueError(f"'{text}' says no zone; write it like 2027-01-31T06:00:00Z")
+    return moment.timestamp()
+
+
+def parse_duration(text: str) -> int:
+    """Seconds of a duration such as `90s`, `2h`, `1h30m` or `7d`. Raises ValueError with what to write instead."""
+    found = DURATION.fullmatch(text)
+    numbers = found.groups("0") if found else ()
+    seconds = sum(int(number) * size for number, size in zip(numbers, UNITS.values(), strict=False))
+    if not seconds:
+        raise ValueError(f"'{text}' is no duration; write for example 90s, 30m, 2h, 1h30m or 7d")
+    return seconds
 
 
 def seconds_between(earlier: str, now: float) -> float:

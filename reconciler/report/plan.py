@@ -6,6 +6,7 @@ from typing import Any
 
 from reconciler.core.action import Action, Hold, Plan
 from reconciler.core.step import Step
+from reconciler.core.times import rfc3339
 
 Json = dict[str, Any]
 REASONS_SHOWN = 12
@@ -55,7 +56,8 @@ def _hold_json(hold: Hold) -> Json:
     detail = (
         {name: value for name, value in _action_json(hold.action).items() if name not in about} if hold.action else {}
     )
-    return about | what | {"reason": hold.reason.value, "message": hold.message} | detail
+    until = {"until": rfc3339(hold.until) if hold.until is not None else None}
+    return about | what | {"reason": hold.reason.value, "message": hold.message} | until | detail
 
 
 def _steps(steps: tuple[Step, ...]) -> list[str]:

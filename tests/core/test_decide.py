@@ -11,9 +11,12 @@ from reconciler.core.action import ActionKind, HoldReason, Plan, plan_id
 from reconciler.core.claim import Claim
 from reconciler.core.decide import ATTEMPTS_MAX, basis_of, decide, wanted_steps
 from reconciler.core.finding import Finding
+from reconciler.core.fleet import EVERYTHING, Fleet, Reach, Scope
+from reconciler.core.mark import Mark
 from reconciler.core.outcome import FailureClass, Result
 from reconciler.core.record import Attempts
 from reconciler.core.step import Step
+from reconciler.core.times import rfc3339
 from tests.core.fleet import (
     BILLING,
     KEY,
@@ -138,6 +141,81 @@ def test_guards_hold_an_upsert(changes: dict[str, Any], reason: HoldReason) -> N
     wanted = declaration(parameters={"seats": 6})
     assert decided(wanted, seen).action, "without the guard's cause it is made"
     assert holds_of(wanted, replace(seen, **changes)) == [(reason, ActionKind.UPSERT)]
+
+
+PAUSE = Mark("ada", "2027-01-15T07:00:00.123456Z", "upgrade")
+
+
+def fleet(scope: Scope, mark: Mark = PAUSE) -> Fleet:
+    return Fleet({scope: mark})
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"record": replace(record(declaration()), pause=PAUSE.dump())}, "acme/production"),
+        ({"record": replace(record(declaration()), pause="by hand")}, "acme/production"),
+        ({"fleet": fleet(EVERYTHING)}, "everything"),
+        ({"fleet": fleet(Scope(Reach.TENANT, "acme"))}, "tenant acme"),
+        ({"fleet": fleet(Scope(Reach.REGION, "eu-west"))}, "region eu-west"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_suspension_holds_what_is_seen_and_says_who_why_and_how_it_ends(changes: dict[str, Any], what: str) -> None:
+    wanted, seen = declaration(parameters={"seats": 6}), replace(observed(declaration()), **changes)
+    assert holds_of(wanted, seen) == [(HoldReason.PAUSED, ActionKind.UPSERT)]
+    (hold,) = decided(wanted, seen).holds
+    assert hold.message.startswith(f"{what} was suspended by ")
+    assert "'tenantctl resume " in hold.message
+    assert hold.until is None
+    assert decided(declaration(), seen).settled, "nothing to do is nothing to hold"
+
+
+def test_the_message_of_a_suspension() -> None:
+    seen = observed(declaration(), fleet=fleet(Scope(Reach.TENANT, "acme"), replace(PAUSE, until=rfc3339(NOW + 5))))
+    assert decided(declaration(parameters={"seats": 6}), seen).holds[0].message == (
+        "tenant acme was suspended by ada at 2027-01-15T07:00:00Z until 2027-01-15T08:00:05Z: upgrade;"
+        " 'tenantctl resume --tenant acme' lifts it"
+    )
+
+
+@pytest.mark.parametrize("scope", [Scope(Reach.TENANT, "globex"), Scope(Reach.REGION, "us-east")], ids=str)
+def test_a_suspension_of_others_holds_nothing(scope: Scope) -> None:
+    seen = observed(declaration(), fleet=fleet(scope))
+    assert decided(declaration(parameters={"seats": 6}), seen).action
+
+
+def test_a_suspension_of_the_region_that_it_is_to_go_to_holds() -> None:
+    seen = observed(declaration(), fleet=fleet(Scope(Reach.REGION, "us-east")))
+    assert holds_of(declaration(region="us-east"), seen) == [(HoldReason.PAUSED, ActionKind.MIGRATE)]
+
+
+def test_a_suspension_passes_by_itself_with_the_last_end() -> None:
+    ends = [replace(PAUSE, until=rfc3339(NOW + seconds)) for seconds in (60, 30)]
+    own = replace(record(declaration()), pause=ends[0].dump())
+    seen = observed(declaration(), record=own, fleet=fleet(EVERYTHING, ends[1]))
+    wanted = declaration(parameters={"seats": 6})
+    assert decided(wanted, seen).holds[0].until == NOW + 60
+    assert "everything" in decided(wanted, seen).holds[0].message
+    later = decide(KEY, desired(wanted), seen, NOW + 30).holds[0]
+    assert (later.until, "everything" in later.message) == (NOW + 60, False)
+    assert decide(KEY, desired(wanted), seen, NOW + 60).action
+
+
+def test_a_lifted_suspension_holds_nothing() -> None:
+    own = replace(record(declaration()), pause=replace(PAUSE, lifted=True).dump())
+    assert decided(declaration(parameters={"seats": 6}), observed(declaration(), record=own)).action
+
+
+def test_a_suspension_holds_no_state_that_only_has_to_be_written() -> None:
+    of = declaration()
+    done = observed(of, record=replace(record(of), applied_digest=""), fleet=fleet(EVERYTHING))
+    assert decided(of, done).action.steps == ()
+
+
+def test_a_run_in_progress_outranks_a_suspension() -> None:
+    seen = observed(declaration(), active=("by-hand",), fleet=fleet(EVERYTHING))
+    assert holds_of(declaration(parameters={"seats": 6}), seen) == [(HoldReason.RUN_IN_PROGRESS, ActionKind.UPSERT)]
 
 
 def test_a_silent_region_holds_only_its_own_keys() -> None:

@@ -33,6 +33,9 @@ FULL = Record(
     conditions=(Condition("Ready", False, "Progressing", "x", "2027-01-15T08:00:00Z"),),
     history=(Entry("2027-01-15T08:00:00Z", "Failed", "boom", "run-3", "eu-west", "beef", 1, 4.5),),
     retry="r",
+    stop="s",
+    pause="p",
+    noted={"retry": "0123456789ab"},
     reconcile="1",
     handled="1",
     uid="u1",
@@ -61,7 +64,9 @@ def test_a_damaged_record_names_what_is_missing(key: str) -> None:
         record.read_record(raw)
 
 
-@pytest.mark.parametrize(("key", "text"), [("claim", "{"), ("claim", "{}"), ("epoch", "x"), ("history", '[{"a":1}]')])
+@pytest.mark.parametrize(
+    ("key", "text"), [("claim", "{"), ("claim", "{}"), ("epoch", "x"), ("history", '[{"a":1}]'), ("noted", "1")]
+)
 def test_a_record_with_nonsense_is_a_named_error(key: str, text: str) -> None:
     raw = stored(record.config_map_of(FULL, "tenantctl"))
     raw["data"][key] = text

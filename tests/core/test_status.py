@@ -8,6 +8,7 @@ import pytest
 from reconciler.core.action import Action, ActionKind, Hold, HoldReason
 from reconciler.core.claim import Claim
 from reconciler.core.decide import Decision
+from reconciler.core.mark import Mark
 from reconciler.core.record import Attempts, conditions_by_type
 from reconciler.core.status import with_status
 from tests.core.fleet import BILLING, KEY, NOW, declaration, record
@@ -17,8 +18,8 @@ ACTION = Action(KEY, ActionKind.UPSERT, "", "eu-west", OF.digest, steps=(BILLING
 CLAIM = Claim(1, "upsert", "eu-west", 1, OF.digest, "c0ffee", (BILLING,), 1, "run-1", "2027-01-01T00:00:00Z")
 
 
-def held(reason: HoldReason, action: Action | None = ACTION) -> Decision:
-    return Decision(KEY, None, (Hold(KEY, reason, "why", action),))
+def held(reason: HoldReason, action: Action | None = ACTION, until: float | None = None) -> Decision:
+    return Decision(KEY, None, (Hold(KEY, reason, "why", action, until),))
 
 
 def shown(decision: Decision, **fields: Any) -> tuple[Any, ...]:
@@ -38,6 +39,8 @@ def shown(decision: Decision, **fields: Any) -> tuple[Any, ...]:
         (held(HoldReason.RETRY_LATER), {}, (False, True, False, "RetryLater")),
         (held(HoldReason.IN_FLIGHT_LIMIT), {}, (False, True, False, "InFlightLimit")),
         (held(HoldReason.REGION_NOT_ANSWERING), {}, (False, True, False, "RegionNotAnswering")),
+        (held(HoldReason.PAUSED), {}, (False, False, True, "Paused")),
+        (held(HoldReason.PAUSED, until=NOW + 60), {}, (False, True, False, "Paused")),
         (held(HoldReason.STALLED), {"attempts": Attempts(stalled="RunStopped")}, (False, False, True, "RunStopped")),
     ],
 )
@@ -73,3 +76,25 @@ def test_the_time_of_a_condition_is_when_its_status_changed() -> None:
     third = with_status(second, OF, "new", Decision(KEY), NOW + 90)
     since = [conditions_by_type(each)["Ready"].since for each in (first, second, third)]
     assert since[0] == since[1] != since[2]
+
+
+REMOVALS = (replace(BILLING, verb="decommission"),)
+
+
+@pytest.mark.parametrize(
+    ("steps", "applied"), [((), OF.digest), ((BILLING,), "old")], ids=["only removals are left", "steps are left, too"]
+)
+def test_what_is_held_is_applied_only_if_nothing_but_removals_is_left(steps: Any, applied: str) -> None:
+    held_back = held(HoldReason.NOT_YET_SUPPORTED, replace(ACTION, steps=steps, removals=REMOVALS))
+    after = with_status(replace(record(OF), applied_digest="old"), OF, "new", held_back, NOW)
+    assert after.applied_digest == applied
+
+
+def test_what_people_did_and_what_a_suspension_held_is_in_the_history_once() -> None:
+    asked = replace(record(OF), retry=Mark("ada", "2027-01-01T00:00:00.5Z", "mended").dump())
+    once = with_status(asked, OF, "new", held(HoldReason.PAUSED), NOW)
+    assert [(entry.event, entry.message) for entry in once.history] == [
+        ("Retried", "by ada at 2027-01-01T00:00:00Z: mended"),
+        ("Paused", "why"),
+    ]
+    assert with_status(once, OF, "new", held(HoldReason.PAUSED), NOW + 9) == once

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from reconciler.adapters.kube.client import Kube
@@ -65,6 +66,23 @@ class Records:
     def patch(self, key: Key, values: dict[str, str]) -> Json:
         """Set single keys of a record, as levers do."""
         return self._kube.merge(CONFIG_MAPS, self.namespace, key.dotted, {"data": values})
+
+
+class Fleets:
+    """The ConfigMap of the control plane that is about all environments."""
+
+    def __init__(self, kube: Kube, namespace: str) -> None:
+        self._kube = kube
+        self.namespace = namespace
+
+    def find(self) -> Json | None:
+        """Read it now; None where the server says that there is none."""
+        return self._kube.find(CONFIG_MAPS, self.namespace, labels.FLEET)
+
+    def change(self, read: Json, values: Mapping[str, str | None]) -> Json:
+        """Set single keys, None takes one away. Raises Conflict when somebody wrote since it was `read`."""
+        guard = {"resourceVersion": read["metadata"]["resourceVersion"]}
+        return self._kube.merge(CONFIG_MAPS, self.namespace, labels.FLEET, {"metadata": guard, "data": dict(values)})
 
 
 class RegionState:
