@@ -160,17 +160,17 @@ class World:
         """The keys of all records."""
         return {item.key for item in self.records.values() if item.key}
 
+    @property
+    def fleet(self) -> Fleet:
+        """What holds for many environments at once."""
+        return self.fleets.get(self._namespace, labels.FLEET) or Fleet()
+
     def in_flight(self, region: str) -> int:
         """How many claims are open in a region."""
         return len(self.records.grouped(region))
 
     def observe(self, key: Key, declaration: Declaration | None) -> Observed:
         """What is known of one environment now."""
-    @property
-    def fleet(self) -> Fleet:
-        """What holds for many environments at once."""
-        return self.fleets.get(self._namespace, labels.FLEET) or Fleet()
-
         record = self.record(key)
         region = self._region_of(key, record, declaration)
         placement = region.placement(key) if region else None
@@ -182,13 +182,13 @@ class World:
             active=self._active(key, region, record if isinstance(record, Record) else None),
             silent={each.name: each.trouble for each in self.regions.values() if each.trouble},
             damaged=damaged,
+            fleet=self.fleet,
         )
 
     def _region_of(
         self, key: Key, record: Record | Damaged | None, declaration: Declaration | None
     ) -> RegionWatch | None:
         """Where the environment is; where it is to be, while nothing was placed anywhere yet."""
-            fleet=self.fleet,
         recorded = self.regions.get(record.region) if isinstance(record, Record) else None
         if isinstance(record, Record) and (record.applied_digest or record.claim or declaration is None):
             return recorded
@@ -203,16 +203,16 @@ class World:
         runs |= {copy.run for copy in region.copies(key) if not copy.finished}
         return tuple(sorted(runs))
 
+    def _fleet_changed(self, before: Fleet | None, after: Fleet | None) -> None:
+        old, new = (before or Fleet()).pauses, (after or Fleet()).pauses
+        self._listeners.paused({scope for scope in {*old, *new} if old.get(scope) != new.get(scope)})
+
     def _record_changed(self, before: Record | Damaged | None, after: Record | Damaged | None) -> None:
         old, new = _claimed_region(before), _claimed_region(after)
         if old and old != new:
             self._listeners.freed(str(old))
         key = (after or before).key  # type: ignore[union-attr]  # a store never tells of None becoming None
         if key:
-    def _fleet_changed(self, before: Fleet | None, after: Fleet | None) -> None:
-        old, new = (before or Fleet()).pauses, (after or Fleet()).pauses
-        self._listeners.paused({scope for scope in {*old, *new} if old.get(scope) != new.get(scope)})
-
             self._listeners.key(key)
 
 

@@ -48,8 +48,7 @@ def decide(key: Key, desired: Desired, observed: Observed, now: float) -> Decisi
         return Decision(key, None, (Hold(key, HoldReason.INVALID_DECLARATION, f"{problems[0]}{more}"),))
     action = _seen(key, desired.environments.get(key), observed)
     if action is None:
-        damaged = (Hold(key, HoldReason.STATE_DAMAGED, observed.damaged),) if observed.damaged else ()
-        return Decision(key, None, damaged)
+        return Decision(key)
     guarded = _guard(action, desired, observed, now)
     return guarded if guarded else _split(action, observed)
 
