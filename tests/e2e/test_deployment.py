@@ -29,16 +29,7 @@ def deployed(own_fleet: Fleet) -> Iterator[Fleet]:
     root = fleet.repository.folder.parent
     (root / "fleet.git").symlink_to(fleet.repository.folder / ".git")
     with serving(root, cluster.host) as server:
-        words = (
-            "--image",
-            cluster.image,
-            "--repository",
-            server.url("fleet.git"),
-            "--interval",
-            "2",
-            "--region",
-            REGION,
-        )
+        place = ("--repository", server.url("fleet.git"), "--interval", "2", "--region", REGION)
         fleet.tenantctl("install", "--image", cluster.image, *place)
         yield fleet
     install(cluster)
