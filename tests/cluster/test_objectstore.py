@@ -1,14 +1,12 @@
 import secrets
 import subprocess
-import urllib.error
-import urllib.request
 from datetime import timedelta
 
 import obstore
 import pytest
 
 from tests.cluster import addresses, cgroups, network, objectstore, postgres
-from tests.cluster.conftest import client_of
+from tests.cluster.conftest import client_of, send
 from tests.cluster.kubectl import kubectl
 from tests.cluster.objectstore import Place
 
@@ -67,17 +65,6 @@ def test_down_leaves_nothing(tmp_path, monkeypatch):
     assert not (network.NAMESPACES / own.netns).exists()
     assert cgroups.members(own.netns) == []
     assert own.link not in subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
-
-
-def send(method, url, data=None):
-    """Status and body."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(urllib.request.Request(url, data, method=method), timeout=10) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read()
 
 
 def in_pod(cluster, image, *command):
