@@ -19,7 +19,7 @@ from tests.e2e.fleet import Fleet, regions
 from tests.e2e.lab import CONTROL, SERVICE_ACCOUNTS, Lab
 from tests.e2e.repository import Repository
 
-NAME = "test"
+NAME = os.environ.get("TENANTCTL_TEST_CLUSTER", "test")  # another one, beside a run that goes on
 THREADS = 8  # each has a run most of the time; more of them only wait for the processor
 TOGETHER = "together"
 RUNNING = pytest.StashKey[dict[str, "Future[None]"]]()
