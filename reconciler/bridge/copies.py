@@ -50,7 +50,8 @@ def make(kube: Kube, world: World, step: Step) -> Copy:
     placement = placement_of(kube, world)
     _admit(placement, step)
     raw, job = lifecycle_job(kube, world, step)
-    body = copy_of(raw, job, placement, world.run, step)
+    kind = labels.TRIAL if world.trial else labels.COPY
+    body = copy_of(raw, job, placement, world.run, step, kind)
     try:
         made = patiently(lambda: kube.create(JOBS, step.namespace, body))
     except AlreadyExists:
@@ -73,17 +74,30 @@ def _admit(placement: Placement, step: Step) -> None:
 def lifecycle_job(kube: Kube, world: World, step: Step) -> tuple[Json, LifecycleJob]:
     """The live Job that the step copies, and what it says. Raises StepFailed, with what to do about it."""
     raw, job = _wait_for(kube, world, step)
-    space = patiently(lambda: kube.get(NAMESPACES, None, step.namespace))
-    trusted = (space["metadata"].get("labels") or {}).get(labels.LIFECYCLE) == labels.ENABLED
-    why = distrust(job, {step.namespace} if trusted else frozenset())
-    if why:
-        raise _refused("NotTrusted", f"Job {step.namespace}/{step.name}: {why}", job)
+    _trust(kube, world, job)
     if kueue_managed(raw):
         text = "is managed by Kueue, which would start and stop its copies; remove its kueue.x-k8s.io labels"
         raise _refused("KueueManaged", f"Job {step.namespace}/{step.name} {text}", job)
     if not job.has(step.verb):
         raise _refused("VerbMissing", f"Job {step.namespace}/{step.name} does not have the verb {step.verb}", job)
     return raw, job
+
+
+def _trust(kube: Kube, world: World, job: LifecycleJob) -> None:
+    """The namespace takes part. A trial only says so: the server decides what its caller may do."""
+    try:
+        space = patiently(lambda: kube.get(NAMESPACES, None, job.namespace))
+    except NotAllowed as error:
+        if not world.trial:
+            raise
+        say(f"whether production would run it is not known: {error}")
+        return
+    trusted = (space["metadata"].get("labels") or {}).get(labels.LIFECYCLE) == labels.ENABLED
+    why = distrust(job, {job.namespace} if trusted else frozenset())
+    if why and world.trial:
+        say(f"production would not run it: {why}")
+    elif why:
+        raise _refused("NotTrusted", f"Job {job.namespace}/{job.name}: {why}", job)
 
 
 def _wait_for(kube: Kube, world: World, step: Step) -> tuple[Json, LifecycleJob]:

@@ -23,6 +23,8 @@ def now() -> str:
 
 def placement_of(kube: Kube, world: World) -> Placement:
     """Read the placement. Raises NoPlacement."""
+    if world.trial:
+        return world.trial.placement
     raw = patiently(lambda: kube.find(CONFIG_MAPS, world.namespace, world.key.dotted))
     if raw is None:
         raise NoPlacement(
@@ -37,6 +39,9 @@ def placement_of(kube: Kube, world: World) -> Placement:
 
 def write(kube: Kube, world: World, state: State, outcome: Outcome) -> None:
     """Add or replace the outcome. Raises Superseded when the placement has another epoch or state by now."""
+    if world.trial:
+        world.trial.outcomes.append(outcome)
+        return
     patch = outcome_patch(outcome.epoch, state, outcome)
     try:
         patiently(lambda: kube.patch(CONFIG_MAPS, world.namespace, world.key.dotted, patch))

@@ -30,14 +30,17 @@ COMPLETED = frozenset({"Succeeded", "Failed", "Error"})
 def shut_down(kube: Kube, world: World, step: Step) -> int:
     """Stop the copy if the run is over; else leave it alone and ask to be repeated. Returns the exit code."""
     try:
-        workflow = patiently(lambda: kube.find(WORKFLOWS, world.namespace, world.run), PATIENCE_SECONDS)
-        if not run_is_over(workflow):
+        if not world.trial and not run_is_over(_workflow(kube, world)):
             say("SIGTERM, and the run goes on: the copy is left alone, the next bridge takes it up")
             return REPEAT
         return _stop(kube, world, step)
     except TenantctlError as error:
         say(f"SIGTERM: {error}")
         return REPEAT
+
+
+def _workflow(kube: Kube, world: World) -> Json | None:
+    return patiently(lambda: kube.find(WORKFLOWS, world.namespace, world.run), PATIENCE_SECONDS)
 
 
 def run_is_over(workflow: Json | None) -> bool:

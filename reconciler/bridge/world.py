@@ -1,15 +1,27 @@
 """What a bridge is told about its place: environment variables that the ClusterWorkflowTemplates set."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.core import labels
 from reconciler.core.errors import UsageError
 from reconciler.core.lifecycle_job import lifecycle_annotations
 from reconciler.core.names import Key
+from reconciler.core.outcome import Outcome
+from reconciler.core.placement import Placement
 
 AUTO = "auto"
 OUTPUT = "/tmp/outputs"  # noqa: S108 - an emptyDir of the step's own pod
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A made-up environment (`tenantctl jobs run`): its placement is here instead of in the cluster, and so are the
+    outcomes, the last one last. There is no Workflow, and the kubeconfig is the caller's own.
+    """
+
+    placement: Placement
+    outcomes: list[Outcome] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,7 @@ class World:
     asked: Mapping[str, str]
     output: str = OUTPUT
     annotations: tuple[str, ...] = (labels.VERBS_ANNOTATION,)
+    trial: Trial | None = None
 
 
 def read_world(environ: Mapping[str, str]) -> World:

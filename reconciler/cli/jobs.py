@@ -1,4 +1,4 @@
-"""`tenantctl jobs`: `list` what a region's clusters hold of lifecycle Jobs, `lint` manifests of them offline."""
+"""`tenantctl jobs`: `list` what a cluster holds of lifecycle Jobs, `lint` manifests of them offline, `run` one."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from reconciler.cli import output as out
-from reconciler.cli.options import cluster_options, output_option
+from reconciler.cli.jobs_run import command as run_command
+from reconciler.cli.options import annotation_option, cluster_options, output_option
 from reconciler.core import labels
 from reconciler.core.errors import UsageError
 from reconciler.report.job_findings import FORMATS, JobFinding, summary
@@ -19,15 +20,12 @@ HEADER = ("NAMESPACE", "NAME", "VERBS", "OWNER", "RUNS")
 SUFFIXES = (".yaml", ".yml", ".json")
 
 
-def annotation_option(function: Any) -> Any:
-    """--annotation: keys that mark lifecycle Jobs, beside the default one. Passed as `annotations`."""
-    text = f"One more annotation that marks lifecycle Jobs, beside {labels.VERBS_ANNOTATION}; can be repeated."
-    return click.option("--annotation", "annotations", metavar="KEY", multiple=True, help=text)(function)
-
-
 @click.group()
 def command() -> None:
-    """List and lint lifecycle Jobs."""
+    """List, lint and run lifecycle Jobs."""
+
+
+command.add_command(run_command)
 
 
 @command.command("list")

@@ -31,7 +31,7 @@ COMMANDS = {
     "suspend": "Launch nothing for a while: for environments, a tenant, a region, or at all.",
     "resume": "End a suspension.",
     "reconcile": "Ask the controller to look at an environment now.",
-    "jobs": "List and lint lifecycle Jobs.",
+    "jobs": "List, lint and run lifecycle Jobs.",
     "check": "Test the ground: API server, Argo, rights, repository.",
     "install": "Install tenantctl into a cluster, or print its manifests.",
     "uninstall": "Remove tenantctl from a cluster.",

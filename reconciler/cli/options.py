@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 import click
 
+from reconciler.core import labels
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -32,6 +34,12 @@ def output_option(*formats: str) -> Callable[[F], F]:
         show_default=True,
         help="The form of the output.",
     )
+
+
+def annotation_option(function: F) -> F:
+    """--annotation: keys that mark lifecycle Jobs, beside the default one. Passed as `annotations`."""
+    text = f"One more annotation that marks lifecycle Jobs, beside {labels.VERBS_ANNOTATION}; can be repeated."
+    return click.option("--annotation", "annotations", metavar="KEY", multiple=True, help=text)(function)
 
 
 def repository_options(function: F) -> F:

@@ -15,7 +15,8 @@ from reconciler.core.step import Step
 Json = dict[str, Any]
 
 TRUSTED = f"{labels.LIFECYCLE}={labels.ENABLED}"  # selects the namespaces that take part
-COPIES_LEFT_OUT = f"{labels.KIND}!={labels.COPY}"  # selects Jobs; annotations cannot be selected
+# Selects Jobs; annotations cannot be selected.
+COPIES_LEFT_OUT = f"{labels.KIND}!={labels.COPY},{labels.KIND}!={labels.TRIAL}"
 
 
 def uses(spec: Mapping[str, Any], namespace: str) -> bool:

@@ -31,7 +31,7 @@ INSTANCE = "/instance"  # app.kubernetes.io/instance, and what Argo CD's applica
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """What is known of one copy. `active` counts pods that run, or that are still ending."""
+    """What is known of one copy. `active` counts pods that run, or that are still ending. `kind`: copy or trial."""
 
     namespace: str
     name: str
@@ -56,6 +56,7 @@ class Copy:
     message: str = ""
     resource_version: str = ""
     deadline: int = DEADLINE_SECONDS
+    kind: str = labels.COPY
 
     @property
     def finished(self) -> bool:
@@ -96,6 +97,7 @@ def read_copy(raw: Json) -> Copy | None:
             message=failure.get("message", ""),
             resource_version=metadata.get("resourceVersion", ""),
             deadline=int(spec.get("activeDeadlineSeconds") or DEADLINE_SECONDS),
+            kind=marks[labels.KIND],
         )
     except (KeyError, ValueError):
         return None
@@ -113,7 +115,9 @@ def kueue_managed(template: Json) -> bool:
     return any(str(mark).startswith(KUEUE) for mark in marks)
 
 
-def copy_of(template: Json, job: LifecycleJob, placement: Placement, run: str, step: Step) -> Json:
+def copy_of(
+    template: Json, job: LifecycleJob, placement: Placement, run: str, step: Step, kind: str = labels.COPY
+) -> Json:
     """The suspended copy of a lifecycle Job for one environment, by the copy rules of design §4.
 
     `template` is the live object, with all that the API server and Argo CD put there.
@@ -130,7 +134,7 @@ def copy_of(template: Json, job: LifecycleJob, placement: Placement, run: str, s
         "metadata": {
             "name": name,
             "namespace": job.namespace,
-            "labels": kept_labels(template["metadata"].get("labels")) | marks | labels.managed(labels.COPY),
+            "labels": kept_labels(template["metadata"].get("labels")) | marks | labels.managed(kind),
             "annotations": _notes(job, placement, step),
         },
         "spec": spec,

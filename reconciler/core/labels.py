@@ -10,8 +10,9 @@ TENANT = PREFIX + "tenant"
 ENVIRONMENT = PREFIX + "environment"
 VERB = PREFIX + "verb"
 RUN = PREFIX + "run"
-KIND = PREFIX + "kind"  # record, placement, fleet, copy
+KIND = PREFIX + "kind"  # record, placement, fleet, copy, trial
 COPY = "copy"
+TRIAL = "trial"  # a copy of `tenantctl jobs run`, for a made-up environment: nothing in production looks at it
 STOPPED = PREFIX + "stopped"  # on a copy: it was suspended for good
 
 CLAIM = PREFIX + "claim"  # annotation on a Workflow: which claim launched it

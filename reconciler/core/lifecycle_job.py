@@ -60,8 +60,8 @@ def lifecycle_annotations(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def is_copy(metadata: Mapping[str, Any]) -> bool:
-    """Whether the labels say that the Job is a copy which a bridge made."""
-    return (metadata.get("labels") or {}).get(labels.KIND) == labels.COPY
+    """Whether the labels say that the Job is a copy which a bridge made, or a trial."""
+    return (metadata.get("labels") or {}).get(labels.KIND) in (labels.COPY, labels.TRIAL)
 
 
 def read_verbs(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
