@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,9 @@ from reconciler.cli.options import annotation_option, cluster_options, output_op
 from reconciler.core import labels
 from reconciler.core.errors import UsageError
 from reconciler.report.job_findings import FORMATS, JobFinding, summary
+
+if TYPE_CHECKING:
+    from reconciler.core.finding import Problem
 
 Json = dict[str, Any]
 HEADER = ("NAMESPACE", "NAME", "VERBS", "OWNER", "RUNS")
@@ -90,10 +93,11 @@ def _cells(row: Json) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Source:
-    """A file, or standard input, to be linted."""
+    """A file, or standard input, to be linted. `named`: by itself, not found in a folder."""
 
     name: str
     data: bytes
+    named: bool = True
 
 
 @command.command("lint", epilog="Example:  tenantctl jobs lint deploy/   ·   helm template . | tenantctl jobs lint -")
@@ -104,6 +108,7 @@ def lint_command(paths: tuple[str, ...], annotations: tuple[str, ...], output: s
     """Check manifests of lifecycle Jobs against the contract, without a cluster.
 
     PATHS are YAML files, folders of them, or - for standard input; objects of other kinds are passed over.
+    What is no YAML is an error; in a folder, where templates of Helm may be, a warning.
     Exit code 1: there are errors. Warnings and notes leave it at 0.
     """
     from reconciler.core.job_contract import Level
@@ -122,7 +127,7 @@ def _sources(paths: Iterable[str]) -> Iterator[Source]:
             yield Source("<stdin>", sys.stdin.buffer.read())
             continue
         for file in _files(Path(path)):
-            yield Source(str(file), _content(file))
+            yield Source(str(file), _content(file), named=file == Path(path))
 
 
 def _files(path: Path) -> list[Path]:
@@ -139,7 +144,7 @@ def _content(path: Path) -> bytes:
 
 
 def _lint(sources: Iterable[Source], keys: Sequence[str]) -> tuple[list[JobFinding], int]:
-    from reconciler.core.job_contract import Advice, Level, advice, is_lifecycle, symmetry
+    from reconciler.core.job_contract import Advice, advice, is_lifecycle, symmetry, wrong_kind
     from reconciler.core.manifest import Manifest, read_manifests
 
     findings: list[JobFinding] = []
@@ -152,13 +157,23 @@ def _lint(sources: Iterable[Source], keys: Sequence[str]) -> tuple[list[JobFindi
     for source in sources:
         manifests, problem = read_manifests(source.data)
         jobs += [(source, manifest) for manifest in manifests if is_lifecycle(manifest.value, keys)]
-        if problem and any(key.encode() in source.data for key in keys):
-            hint = "; render the template first" if b"{{" in source.data else ""
-            place = (source.name, problem.line, problem.column)
-            findings.append(JobFinding(*place, Level.ERROR, problem.code, problem.message + hint))
+        for manifest in manifests:
+            for item in wrong_kind(manifest.value, keys):
+                note(source, manifest, item)
+        if problem:
+            findings.append(_unread(source, problem, keys))
     for source, manifest in jobs:
         for item in advice(manifest.value, keys):
             note(source, manifest, item)
     for index, item in symmetry([manifest.value for _, manifest in jobs], keys):
         note(*jobs[index], item)
     return sorted(findings), len(jobs)
+
+
+def _unread(source: Source, problem: "Problem", keys: Sequence[str]) -> JobFinding:
+    """What is no YAML fails, unless it was met in a folder and has nothing of a lifecycle Job in it."""
+    from reconciler.core.job_contract import Level
+
+    level = Level.ERROR if source.named or any(key.encode() in source.data for key in keys) else Level.WARNING
+    hint = "; render the template first" if b"{{" in source.data else ""
+    return JobFinding(source.name, problem.line, problem.column, level, problem.code, problem.message + hint)

@@ -58,6 +58,17 @@ def is_lifecycle(job: Json, keys: Sequence[str]) -> bool:
     return job.get("kind") == "Job" and bool(_annotated(job, keys) or list(misplaced(job, keys)))
 
 
+def wrong_kind(manifest: Json, keys: Sequence[str]) -> Iterator[Advice]:
+    """The annotation on anything but a Job: nobody looks there, so it would never run."""
+    kind = manifest.get("kind")
+    if kind == "Job":
+        return
+    for place in (ANNOTATIONS, ("spec", "jobTemplate", "metadata", "annotations")):
+        for key in set(keys) & set(_mapping(manifest, *place)):
+            text = f"a {kind} is never run by tenantctl: only Jobs are discovered; write a suspended Job (batch/v1)"
+            yield Advice(Level.ERROR, "wrong-kind", (*place, key), text, at_key=True)
+
+
 def advice(job: Json, keys: Sequence[str] = (labels.VERBS_ANNOTATION,)) -> list[Advice]:
     """Everything to say about one Job's manifest."""
     return [item for rule in RULES for item in rule(job, keys)]

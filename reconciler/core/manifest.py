@@ -39,7 +39,7 @@ def read_manifests(source: bytes) -> tuple[list[Manifest], Problem | None]:
     except yaml.YAMLError as error:
         return found, _problem(error)
     except (ValueError, RecursionError, TypeError) as error:
-        return found, Problem(1, 1, "yaml", f"cannot be read: {error}")
+        return found, Problem(1, 1, "syntax", f"cannot be read: {error}")
     finally:
         loader.dispose()
     return found, None
@@ -59,4 +59,4 @@ def _objects(value: Any, root: yaml.Node) -> Iterator[Manifest]:
 def _problem(error: yaml.YAMLError) -> Problem:
     mark, text = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    return Problem(line, column, "yaml", f"no YAML: {text}")
+    return Problem(line, column, "syntax", f"no YAML: {text}")

@@ -46,8 +46,11 @@ def test_folders_are_searched_and_other_kinds_passed_over(tmp_path: Path, capsys
     (tmp_path / "notes.md").write_text("collibra.com/tenant.lifecycle: {")
     assert run(["jobs", "lint", str(tmp_path)]) == 1
     out, err = capsys.readouterr()
-    assert out == f"{tmp_path}/deep/job.yml:9:36: " + LINE.split(" ", 1)[1] + "\n"
-    assert err == "1 lifecycle Job: 1 error\n"
+    chart, found = out.splitlines()
+    assert chart.startswith(f"{tmp_path}/chart.yaml:1:2: warning syntax ")
+    assert chart.endswith("; render the template first")
+    assert found == f"{tmp_path}/deep/job.yml:9:36: " + LINE.split(" ", 1)[1]
+    assert err == "1 lifecycle Job: 1 error, 1 warning\n"
 
 
 def test_json_and_github(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,6 +73,33 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(BAD.encode())))
     assert run(["jobs", "lint", "-"]) == 1
     assert capsys.readouterr().out == f"<stdin>:{LINE}\n"
+
+
+@pytest.mark.parametrize("text", ["a: [", "kind: Job\nmetadata:\n  name: [x\n"])
+def test_what_is_no_yaml_fails_unless_it_lies_in_a_folder(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "syn.yaml"
+    file.write_text(text)
+    assert run(["jobs", "lint", str(file)]) == 1
+    out, err = capsys.readouterr()
+    assert re.match(rf"{file}:\d+:\d+: error syntax ", out)
+    assert "no lifecycle Job" not in err
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(text.encode())))
+    assert run(["jobs", "lint", "-", "-o", "github"]) == 1
+    assert capsys.readouterr().out.startswith("::error file=<stdin>,line=")
+    assert run(["jobs", "lint", str(tmp_path)]) == 0
+    assert ": warning syntax " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_only_jobs_are_discovered(inside: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    notes = {"annotations": {"collibra.com/tenant.lifecycle": "lifecycle.upsert"}}
+    job: dict[str, Any] = {"jobTemplate": {"metadata": notes}} if inside else {}
+    cron = {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {} if inside else notes, "spec": job}
+    (tmp_path / "cron.yaml").write_text(json.dumps(cron))
+    assert run(["jobs", "lint", str(tmp_path)]) == 1
+    assert "error wrong-kind a CronJob is never run by tenantctl: only Jobs are discovered" in capsys.readouterr().out
 
 
 def test_a_template_that_is_not_rendered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,7 @@ def test_what_comes_before_a_problem_is_read() -> None:
     found, problem = read_manifests(b"kind: A\n---\nkind: [\n")
     assert [manifest.value["kind"] for manifest in found] == ["A"]
     assert problem is not None
-    assert (problem.line, problem.code) == (4, "yaml")
+    assert (problem.line, problem.code) == (4, "syntax")
 
 
 def test_tags_run_nothing() -> None:
