@@ -36,6 +36,18 @@ def output_option(*formats: str) -> Callable[[F], F]:
     )
 
 
+def timeout_option(seconds: int) -> Callable[[F], F]:
+    """--timeout in seconds. Passed as `timeout`, a float."""
+    return click.option(
+        "--timeout",
+        type=float,
+        default=seconds,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to wait at most.",
+    )
+
+
 def annotation_option(function: F) -> F:
     """--annotation: keys that mark lifecycle Jobs, beside the default one. Passed as `annotations`."""
     text = f"One more annotation that marks lifecycle Jobs, beside {labels.VERBS_ANNOTATION}; can be repeated."

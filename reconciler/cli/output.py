@@ -30,6 +30,11 @@ def colour(stream: Any) -> bool:
     return bool(stream.isatty()) and not os.environ.get("NO_COLOR")
 
 
+def count(number: int, noun: str) -> str:
+    """`1 environment`, `2 environments`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def as_json(value: Any) -> str:
     """The JSON that `-o json` prints."""
     return json.dumps(value, indent=2, default=str)
