@@ -8,12 +8,12 @@ import click
 from reconciler.cli.options import cluster_options
 from reconciler.cli.output import as_yaml, data, note
 from reconciler.core import labels
-from reconciler.core.errors import UsageError
+from reconciler.core.errors import TenantctlError, UsageError
 
 
 @click.command()
 @cluster_options
-@click.option("--image", metavar="IMAGE", help="Our container image.  [default: this version's]")
+@click.option("--image", metavar="IMAGE", help="Our container image.  [default: as installed, else this version's]")
 @click.option("--repository", metavar="URL", help="The declarations; without them no reconciler is installed.")
 @click.option("--ref", metavar="REF", help="The branch to reconcile.  [default: main]")
 @click.option("--interval", metavar="SECONDS", help="How often to look at the repository without being told.")
@@ -90,7 +90,8 @@ def _install(
     require(kube)
     require_rights(kube)
     before = kube.find(NAMESPACES, None, labels.CONTROL_NAMESPACE)
-    settings = installed(before).changed(_controllers(kube, given, before)).changed(given)
+    settings = installed(before).changed(_controllers(kube, given, before))
+    settings = settings.changed(_image(kube, given, before, settings.image)).changed(given)
     if no_reconciler:
         settings = settings.changed({"repository": ""})
     items = render(settings)
@@ -113,6 +114,25 @@ def _controllers(kube: Any, given: dict[str, Any], before: Any) -> dict[str, Any
     return {"controllers": users}
 
 
+def _image(kube: Any, given: dict[str, Any], before: Any, remembered: str) -> dict[str, Any]:
+    """The image to go on with where nobody named one now, and a note about it."""
+    from reconciler import __version__
+    from reconciler.adapters.kube.resources import CLUSTER_TEMPLATES
+    from reconciler.manifests import image
+    from reconciler.manifests.render import TEMPLATES, version_of
+
+    if given["image"] is not None:
+        return {}
+    version = version_of(before) if before else ""
+    old = remembered or image.named(kube.find(CLUSTER_TEMPLATES, None, TEMPLATES[0]), version)
+    new = image.upgraded(old, version) if old else ""
+    why = "as it was named, in this version" if new != old else "as it was named"
+    if new and new == old and version != __version__:
+        why += f", although tenantctl was {version or 'another'} and is {__version__} now"
+    note(f"image {new or image.published()} ({why if new else 'published for this version'}); --image names another")
+    return {"image": new}
+
+
 def _bring(kube: Any, items: list[Any], dry_run: bool) -> None:
     from reconciler.manifests.apply import Effect, apply, leftovers, remove
 
@@ -125,11 +145,21 @@ def _bring(kube: Any, items: list[Any], dry_run: bool) -> None:
 
 
 def _await(kube: Any, settings: Any, timeout: float | None) -> None:
-    from reconciler.manifests.apply import admission_gap, deployment_gap, wait
+    from reconciler.manifests.apply import admission_gap, wait
 
     wait(lambda: admission_gap(kube, settings.workflow_namespace), max(timeout or 0, 60))
     note("admission policies are in effect")
     if settings.repository and timeout is not None:
         note(f"waiting for Deployment {labels.CONTROL_NAMESPACE}/{labels.RECONCILER}")
-        wait(lambda: deployment_gap(kube), timeout)
+        wait(lambda: _unavailable(kube), timeout)
         note("the reconciler is available")
+
+
+def _unavailable(kube: Any) -> str:
+    """Why the reconciler is not available yet. Raises where waiting is in vain."""
+    from reconciler.manifests.rollout import gap
+
+    why = gap(kube)
+    if why and why.lasting:
+        raise TenantctlError(str(why))
+    return str(why or "")

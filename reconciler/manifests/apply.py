@@ -7,8 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.adapters.kube import Kube
-from reconciler.adapters.kube.resources import CONFIG_MAPS, DEPLOYMENTS, PODS, WORKFLOWS, Resource
-from reconciler.core import labels
+from reconciler.adapters.kube.resources import CONFIG_MAPS, WORKFLOWS, Resource
 from reconciler.core.errors import AlreadyExists, NotAllowed, NotFound, TenantctlError, TimedOut, Unprocessable
 from reconciler.manifests.kinds import KEPT, RESOURCES, Id, id_of
 from reconciler.manifests.render import OURS, TEMPLATES
@@ -139,39 +138,6 @@ def _admits(kube: Kube, namespace: str, policy: str, body: Json) -> str:
             return ""
         raise
     return f"namespace {namespace} admits Workflows that are not tenantctl's: policy {policy} has no effect"
-
-
-def deployment_gap(kube: Kube) -> str:
-    """Why the reconciler is not available yet, with what its pods say; empty when it is."""
-    deployment = kube.get(DEPLOYMENTS, labels.CONTROL_NAMESPACE, labels.RECONCILER)
-    status, wanted = deployment.get("status", {}), deployment["spec"]["replicas"]
-    seen = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-    numbers = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
-    if seen and numbers == [wanted] * 3:
-        return ""
-    return f"Deployment {labels.CONTROL_NAMESPACE}/{labels.RECONCILER} is not available: {_pods(kube)}"
-
-
-def _pods(kube: Kube) -> str:
-    selector = f"app.kubernetes.io/name={labels.MANAGER},app.kubernetes.io/component=reconciler"
-    pods = kube.list(PODS, labels.CONTROL_NAMESPACE, labelSelector=selector)
-    return "; ".join(_pod(pod) for pod in pods) or "it has no pod yet"
-
-
-def _pod(pod: Json) -> str:
-    name, status = pod["metadata"]["name"], pod.get("status", {})
-    for container in status.get("containerStatuses", []):
-        state = container.get("state", {})
-        waiting = state.get("waiting") or state.get("terminated")
-        if waiting:
-            said = f"{waiting.get('reason', '')} {waiting.get('message', '')}".strip()
-            last = container.get("lastState", {}).get("terminated", {})
-            code = f", last exit code {last['exitCode']}" if last else ""
-            return f"pod {name}: {said}{code}; see kubectl logs -n {labels.CONTROL_NAMESPACE} {name}"
-    for condition in status.get("conditions", []):
-        if condition["status"] != "True" and condition.get("message"):
-            return f"pod {name}: {condition['reason']}: {condition['message']}"
-    return f"pod {name}: {status.get('phase', 'Unknown')}"
 
 
 def require(kube: Kube) -> None:

@@ -14,11 +14,13 @@ from reconciler.adapters.kube import Kube
 from reconciler.adapters.kube.resources import CLUSTER_TEMPLATES, DEPLOYMENTS, NAMESPACES
 from reconciler.core import labels
 from reconciler.core.errors import NotAllowed, TenantctlError
-from reconciler.manifests.apply import admission_gap, deployment_gap, require
+from reconciler.manifests.apply import admission_gap, require
 from reconciler.manifests.argo import versions
+from reconciler.manifests.image import image_of
 from reconciler.manifests.kinds import Id, id_of
-from reconciler.manifests.render import TEMPLATES, VERSION, Settings, render, team
+from reconciler.manifests.render import TEMPLATES, Settings, render, team, version_of
 from reconciler.manifests.rights import Right, may, missing, rights
+from reconciler.manifests.rollout import gap
 
 Json = dict[str, Any]
 
@@ -94,11 +96,12 @@ def templates(kube: Kube, settings: Settings) -> Iterator[Finding]:
             said = f"ClusterWorkflowTemplate {name} is missing"
             yield Finding("templates", Verdict.FAILED, said, "tenantctl install")
             continue
-        own = _template(settings.changed({"image": _image(live)}), name)
+        image = image_of(live)
+        own = _template(settings.changed({"image": image}), name)
         if live["spec"] == own["spec"]:
-            yield Finding("templates", Verdict.OK, f"ClusterWorkflowTemplate {name} is this version's ({_image(live)})")
+            yield Finding("templates", Verdict.OK, f"ClusterWorkflowTemplate {name} is this version's ({image})")
         else:
-            version = live["metadata"].get("labels", {}).get(VERSION, "unknown")
+            version = version_of(live) or "unknown"
             said = f"ClusterWorkflowTemplate {name} (of version {version}) differs from that of version {__version__}"
             yield Finding("templates", Verdict.FAILED, said, "tenantctl install")
 
@@ -106,11 +109,6 @@ def templates(kube: Kube, settings: Settings) -> Iterator[Finding]:
 def _template(settings: Settings, name: str) -> Json:
     own = (item for item in render(settings) if item["kind"] == "ClusterWorkflowTemplate")
     return next(item for item in own if item["metadata"]["name"] == name)
-
-
-def _image(template: Json) -> str:
-    images = (item["container"]["image"] for item in template["spec"].get("templates", []) if "container" in item)
-    return next(images, "")
 
 
 def caller(kube: Kube, settings: Settings) -> Iterator[Finding]:
@@ -176,14 +174,14 @@ def admission(kube: Kube, settings: Settings) -> Iterator[Finding]:
     if stale:
         said = f"missing, or not of version {__version__}: {', '.join(stale)}"
         yield Finding("admission", Verdict.FAILED, said, "tenantctl install")
-    gap = admission_gap(kube, settings.workflow_namespace)
-    said = gap or f"namespace {settings.workflow_namespace} admits tenantctl's Workflows only"
-    yield Finding("admission", _verdict(not gap), said, "tenantctl install" if gap else "")
+    hole = admission_gap(kube, settings.workflow_namespace)
+    said = hole or f"namespace {settings.workflow_namespace} admits tenantctl's Workflows only"
+    yield Finding("admission", _verdict(not hole), said, "tenantctl install" if hole else "")
 
 
 def _current(kube: Kube, target: Id) -> bool:
     live = kube.find(target.resource, None, target.name)
-    return live is not None and live["metadata"].get("labels", {}).get(VERSION) == __version__
+    return live is not None and version_of(live) == __version__
 
 
 def reconciler(kube: Kube, settings: Settings) -> Iterator[Finding]:
@@ -191,6 +189,9 @@ def reconciler(kube: Kube, settings: Settings) -> Iterator[Finding]:
     if kube.find(DEPLOYMENTS, labels.CONTROL_NAMESPACE, labels.RECONCILER) is None:
         yield Finding("reconciler", Verdict.OK, "no reconciler is installed here (tenantctl install --repository URL)")
         return
-    gap = deployment_gap(kube)
-    said = gap or f"the reconciler is available ({settings.repository}, {settings.ref})"
-    yield Finding("reconciler", _verdict(not gap), said)
+    why = gap(kube)
+    if why:
+        yield Finding("reconciler", Verdict.FAILED, why.message, why.remedy)
+    else:
+        said = f"the reconciler is available ({settings.repository}, {settings.ref})"
+        yield Finding("reconciler", Verdict.OK, said)

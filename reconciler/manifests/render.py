@@ -13,13 +13,13 @@ from typing import Any
 
 from reconciler import __version__
 from reconciler.core import labels
+from reconciler.manifests.image import published
 
 Json = dict[str, Any]
 
 NAME = "app.kubernetes.io/name"
 VERSION = "app.kubernetes.io/version"
 OURS = {NAME: labels.MANAGER, labels.PART_OF: labels.MANAGER, labels.MANAGED_BY: labels.MANAGER}
-IMAGE = f"ghcr.io/tenantctl/tenantctl:{__version__}"
 SETTINGS = labels.PREFIX + "settings"  # annotation on the control plane's namespace: an upgrade goes on with them
 CONTROLLER = "system:serviceaccount:argo:argo"  # of Argo's own install manifests
 TEMPLATES = ("tenant-upsert",)
@@ -29,7 +29,7 @@ TEMPLATES = ("tenant-upsert",)
 class Settings:
     """What differs between installations. Without a repository no reconciler runs in the cluster."""
 
-    image: str = IMAGE
+    image: str = ""  # the one that is published for this version
     repository: str = ""
     ref: str = "main"
     interval: str = ""
@@ -46,8 +46,8 @@ class Settings:
         return ["run", *(word for option, value in options.items() if value for word in (option, value))]
 
     def dump(self) -> str:
-        """What an upgrade goes on with: all but the image, which comes with the version."""
-        return json.dumps({name: value for name, value in asdict(self).items() if name != "image"})
+        """What an upgrade goes on with."""
+        return json.dumps(asdict(self))
 
     def changed(self, given: Mapping[str, Any]) -> "Settings":
         """These settings with what was given, where it was given and is known."""
@@ -60,6 +60,12 @@ def installed(namespace: Json | None) -> Settings:
     """The settings of an installation, from the control plane's namespace; the defaults where there is none."""
     annotations = (namespace or {}).get("metadata", {}).get("annotations", {})
     return Settings().changed(json.loads(annotations.get(SETTINGS, "{}")))
+
+
+def version_of(item: Json) -> str:
+    """The version of tenantctl that applied an object; empty where that is not known."""
+    version: str = item["metadata"].get("labels", {}).get(VERSION, "")
+    return version
 
 
 def render(settings: Settings) -> list[Json]:
@@ -80,7 +86,7 @@ def team(settings: Settings, namespace: str) -> list[Json]:
 
 def _values(settings: Settings) -> Json:
     return {
-        "image": settings.image,
+        "image": settings.image or published(),
         "settings": settings.dump(),
         "arguments": settings.arguments,
         "workflow_namespace": settings.workflow_namespace,

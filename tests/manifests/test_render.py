@@ -5,6 +5,7 @@ import json
 import pytest
 
 from reconciler.manifests import Settings, render, team
+from reconciler.manifests.image import published
 from reconciler.manifests.kinds import RESOURCES, id_of
 from reconciler.manifests.render import OURS, TEMPLATES, installed
 
@@ -112,13 +113,18 @@ def test_policies_fail_closed_and_are_bound(policy):
     assert binding["spec"]["validationActions"] == ["Deny"]
 
 
-def test_settings_are_remembered_but_for_the_image():
+def test_settings_are_remembered():
     settings = Settings(image="x", repository="r", region="eu-west", controllers=("u",), annotations=("a/b",))
     (namespace,) = (
         item for item in render(settings) if item["metadata"]["name"] == "tenantctl" and item["kind"] == "Namespace"
     )
-    assert installed(namespace) == settings.changed({"image": Settings().image})
+    assert installed(namespace) == settings
     assert installed(None) == Settings()
+
+
+def test_without_a_name_the_image_is_the_published_one_and_is_not_remembered():
+    assert published() in json.dumps(of_kind("ClusterWorkflowTemplate", Settings()))
+    assert json.loads(Settings().dump())["image"] == ""
 
 
 def test_only_what_was_given_changes_settings():
