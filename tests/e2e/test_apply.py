@@ -158,7 +158,7 @@ def test_a_cluster_that_does_not_answer_is_an_error_that_says_so(applied: Applie
     options = ("--kubeconfig", str(tmp_path / "kubeconfig"), "--context", lab.cluster.context)
     done = applied.fleet.tenantctl(*words, *options, code=1)
     assert lab.cluster.context in done.stderr
-    assert "no answer" in done.stderr
+    assert "does not answer" in done.stderr
 
 
 def _on(fleet: Fleet, command: str, *words: str, code: int | None = 0) -> Done:

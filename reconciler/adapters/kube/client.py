@@ -143,7 +143,7 @@ class Kube:
         except TenantctlError:
             raise
         except urllib3.exceptions.HTTPError as error:
-            raise unavailable(self.where, method, path, error) from error
+            raise unavailable(self.where, str(self._configuration.host), error) from error
 
     def _headers(self, content: str | None) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": "tenantctl"}

@@ -1,7 +1,10 @@
 """Answers of an API server as the project's own errors, with the text cut so that no body or token leaks."""
 
 import json
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterator, Mapping
+
+import urllib3
 
 from reconciler.core.errors import (
     AlreadyExists,
@@ -43,6 +46,33 @@ def _status(body: bytes) -> tuple[str, str]:
         return "", body[:MESSAGE_MAX].decode(errors="replace")
 
 
-def unavailable(where: str, method: str, path: str, error: Exception) -> Unavailable:
-    """The error for a connection that failed or went silent."""
-    return Unavailable(f"{where}: {method} {path}: no answer: {type(error).__name__}: {str(error)[:MESSAGE_MAX]}")
+def unavailable(where: str, host: str, error: Exception) -> Unavailable:
+    """The error for a connection that failed or went silent; a certificate that is refused is not silence."""
+    place = host if where == host else f"{where}: {host}"
+    if isinstance(error, urllib3.exceptions.SSLError):
+        return Unavailable(f"{place}: no secure connection: {_why(error)}")
+    return Unavailable(f"{place} does not answer: {_why(error)}")
+
+
+def _why(error: BaseException) -> str:
+    """What the system says of the failure, in its own few words; the library's wrapping is left out."""
+    said = next(filter(None, map(_said, _causes(error))), "")
+    if not said and isinstance(error, urllib3.exceptions.ConnectTimeoutError):
+        return "the connection timed out"
+    if not said and isinstance(error, urllib3.exceptions.ReadTimeoutError):
+        return "it went silent"
+    return (said or f"{type(error).__name__}: {error}")[:MESSAGE_MAX]
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        wrapped = next((item for item in error.args if isinstance(item, BaseException)), None)
+        error = wrapped or error.__cause__ or error.__context__
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {error.verify_message}"
+    text = getattr(error, "strerror", None) if isinstance(error, OSError) else None
+    return f"{text[0].lower()}{text[1:]}" if isinstance(text, str) and text else ""
