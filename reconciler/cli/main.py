@@ -4,6 +4,7 @@ Exit codes are those of design §9: 0 ok, 1 failed, 2 changes (only with --detai
 4 not allowed, 5 timed out, 6 refused, 64 usage, 130 interrupted.
 """
 
+import errno
 import importlib
 import os
 import sys
@@ -17,6 +18,7 @@ from reconciler.cli.output import error_line
 from reconciler.core.errors import TenantctlError, UsageError
 
 INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 COMMANDS = {
     "validate": "Check declarations, all of them, without a cluster.",
     "plan": "Show what would be done, and what is held and why.",
@@ -88,12 +90,26 @@ def run(arguments: Sequence[str]) -> int:
         error_line(str(error))
         return error.exit_code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return 0
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _write_no_more()
+        error_line(f"cannot write: {error.strerror}")
+        return 1
     return result if isinstance(result, int) else 0
 
 
+def _write_no_more() -> None:
+    """Let what is left in the buffer of stdout go nowhere, or the interpreter would fail on it again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _usage(error: click.ClickException) -> int:
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # click 8.2; before, it printed the help
+        click.echo(error.format_message())
+        return 0
     if isinstance(error, click.UsageError):
         error_line(error.format_message())
         if error.ctx:

@@ -56,9 +56,14 @@ def test_an_unknown_command_suggests_the_nearest() -> None:
         (["get", "environments", "acme"], 64, "write TENANT/ENVIRONMENT"),
         (["describe", "environment"], 64, "Missing argument"),
         (["plan", "--repository", "/nonexistent", "--against", "empty"], 1, "is no git repository"),
-        (["get", "environments", "--context", "nowhere", "--kubeconfig", "/dev/null"], 64, "no cluster"),
+        (
+            ["get", "environments", "--context", "nowhere", "--kubeconfig", "/dev/null"],
+            64,
+            "no context 'nowhere' in /dev/null",
+        ),
+        (["get", "environments", "--kubeconfig", "/nope"], 64, "error: /nope: no such file (--kubeconfig)\n"),
         (["reconcile", "--context", "nowhere"], 64, "name environments, or say --all"),
-        (["run", "--repository", "/nonexistent", "--kubeconfig", "/dev/null"], 64, "no cluster"),
+        (["run", "--repository", "/nonexistent", "--kubeconfig", "/dev/null"], 64, "/dev/null has no current context"),
     ],
 )
 def test_expected_failures_are_one_clear_line(arguments: list[str], code: int, said: str) -> None:
@@ -79,8 +84,24 @@ def test_an_api_server_that_is_not_there_is_one_clear_line(tmp_path: Path) -> No
     )
     done = tenantctl("get", "environments", "--kubeconfig", str(kubeconfig))
     assert done.returncode == 1
-    assert "no answer" in done.stderr
+    assert done.stderr == "error: context x: http://127.0.0.1:9 does not answer: connection refused\n"
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["get"], ["jobs"]])
+def test_a_group_alone_shows_its_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("Usage: tenantctl")
+    assert err == ""
+
+
+def test_a_full_disk_is_one_clear_line() -> None:
+    command = f"{sys.executable} -m reconciler plan --against empty > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "error: cannot write: No space left on device")
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
 
 
 def test_output_into_a_closed_pipe_is_no_error() -> None:
