@@ -87,11 +87,12 @@ def _findings(
     location = repository or settings.repository
     if location:
         branch = ref or ("HEAD" if repository else settings.ref)
-        yield from checks.run("repository", lambda: _repository(location, branch))
+        yield from checks.run("repository", lambda: _repository(location, branch, settings.region))
 
 
-def _repository(location: str, ref: str) -> "Iterator[Finding]":
+def _repository(location: str, ref: str, region: str) -> "Iterator[Finding]":
     from reconciler.cli.wiring import repository
+    from reconciler.core.tree import REGIONS_FILE
     from reconciler.manifests.checks import Finding, Verdict
 
     with repository(location) as opened:
@@ -99,6 +100,11 @@ def _repository(location: str, ref: str) -> "Iterator[Finding]":
         desired = opened.desired(commit)
     said = f"{opened.location} declares {len(desired.environments)} environments at {ref} ({commit[:12]})"
     yield Finding("repository", Verdict.OK, said)
+    if region and desired.regions and region not in desired.regions:
+        said = (
+            f"the installation's region '{region}' is not one of {', '.join(sorted(desired.regions))} ({REGIONS_FILE})"
+        )
+        yield Finding("region", Verdict.FAILED, said, "tenantctl install --region NAME")
 
 
 def _line(finding: "Finding") -> str:

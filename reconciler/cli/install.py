@@ -1,6 +1,10 @@
 """`tenantctl install`: bring a cluster to this version, or print what that is."""
 
+import math
+import os
 import re
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -11,12 +15,38 @@ from reconciler.core import labels
 from reconciler.core.errors import TenantctlError, UsageError
 
 
+def told(text: str, say: Callable[[str], None] = data) -> None:
+    """Print, also where nobody reads any more (`| head`): what was begun in a cluster is finished."""
+    try:
+        say(text)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, (sys.stderr if say is note else sys.stdout).fileno())
+        os.close(nowhere)
+
+
+def noted(text: str) -> None:
+    """Print a line for people as `told` does."""
+    told(text, note)
+
+
+def _interval(context: click.Context, parameter: click.Parameter, value: float | None) -> str | None:
+    if value is None:
+        return None
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no number of seconds")
+    return str(value).removesuffix(".0")
+
+
 @click.command()
 @cluster_options
 @click.option("--image", metavar="IMAGE", help="Our container image.  [default: as installed, else this version's]")
 @click.option("--repository", metavar="URL", help="The declarations; without them no reconciler is installed.")
 @click.option("--ref", metavar="REF", help="The branch to reconcile.  [default: main]")
-@click.option("--interval", metavar="SECONDS", help="How often to look at the repository without being told.")
+@click.option(
+    "--interval", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), callback=_interval,
+    help="How often to look at the repository without being told.",
+)  # fmt: skip
 @click.option("--region", metavar="NAME", help="The region of providers/regions.yaml that this cluster is.")
 @click.option("--no-reconciler", is_flag=True, help="Install everything but the reconciler; remove it where it is.")
 @click.option("--workflow-namespace", metavar="NS", help=f"Where runs are.  [default: {labels.WORKFLOW_NAMESPACE}]")
@@ -32,7 +62,10 @@ from reconciler.core.errors import TenantctlError, UsageError
 @click.option("--namespace", "namespaces", metavar="NS", multiple=True, help="Print what a service team binds in NS.")
 @click.option("--dry-run", is_flag=True, help="Let the API server check everything, and change nothing.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the reconciler is available.")
-@click.option("--timeout", metavar="SECONDS", type=float, default=180, show_default=True, help="How long to wait.")
+@click.option(
+    "--timeout", metavar="SECONDS", type=click.FloatRange(min=0), default=180, show_default=True,
+    help="How long to wait.",
+)  # fmt: skip
 def command(
     context: str | None, kubeconfig: str | None, export: bool, namespaces: tuple[str, ...], no_reconciler: bool,
     dry_run: bool, wait: bool, timeout: float, **given: Any,
@@ -54,6 +87,8 @@ def _check(given: dict[str, Any], namespaces: tuple[str, ...]) -> None:
     for namespace in (*namespaces, *filter(None, [given["workflow_namespace"]])):
         if not is_name(namespace, 63):
             raise UsageError(f"'{namespace}' is no namespace")
+    if given["region"] and not is_name(given["region"]):
+        raise UsageError(f"'{given['region']}' is no name of a region")
     if (given["repository"] or "").partition("://")[2].partition("/")[0].rpartition("@")[0].count(":"):
         raise UsageError(
             "a password in a URL would be readable in the Deployment; docs/operations.md says how to log in"
@@ -110,7 +145,7 @@ def _controllers(kube: Any, given: dict[str, Any], before: Any) -> dict[str, Any
         return {}
     users = controllers(kube)
     if not users and before is None:
-        note(f"no Deployment of Argo's controller found; assuming the user {CONTROLLER} (--argo-controller USER)")
+        noted(f"no Deployment of Argo's controller found; assuming the user {CONTROLLER} (--argo-controller USER)")
     return {"controllers": users}
 
 
@@ -129,7 +164,7 @@ def _image(kube: Any, given: dict[str, Any], before: Any, remembered: str) -> di
     why = "as it was named, in this version" if new != old else "as it was named"
     if new and new == old and version != __version__:
         why += f", although tenantctl was {version or 'another'} and is {__version__} now"
-    note(f"image {new or image.published()} ({why if new else 'published for this version'}); --image names another")
+    noted(f"image {new or image.published()} ({why if new else 'published for this version'}); --image names another")
     return {"image": new}
 
 
@@ -138,21 +173,21 @@ def _bring(kube: Any, items: list[Any], dry_run: bool) -> None:
 
     suffix = " (dry run)" if dry_run else ""
     for change in apply(kube, items, dry_run=dry_run):
-        data(f"{change.id} {change.effect}{suffix}")
+        told(f"{change.id} {change.effect}{suffix}")
     for target in leftovers(kube, items):
         if dry_run or remove(kube, target):
-            data(f"{target} {Effect.PRUNED}{suffix}")
+            told(f"{target} {Effect.PRUNED}{suffix}")
 
 
 def _await(kube: Any, settings: Any, timeout: float | None) -> None:
     from reconciler.manifests.apply import admission_gap, wait
 
     wait(lambda: admission_gap(kube, settings.workflow_namespace), max(timeout or 0, 60))
-    note("admission policies are in effect")
+    noted("admission policies are in effect")
     if settings.repository and timeout is not None:
-        note(f"waiting for Deployment {labels.CONTROL_NAMESPACE}/{labels.RECONCILER}")
+        noted(f"waiting for Deployment {labels.CONTROL_NAMESPACE}/{labels.RECONCILER}")
         wait(lambda: _unavailable(kube), timeout)
-        note("the reconciler is available")
+        noted("the reconciler is available")
 
 
 def _unavailable(kube: Any) -> str:

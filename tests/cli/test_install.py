@@ -30,6 +30,14 @@ def test_export_takes_image_and_namespace(capsys):
     assert printed.count("kubernetes.io/metadata.name: runs") == 2
 
 
+@pytest.mark.parametrize(("given", "passed"), [("2", "2"), ("0.5", "0.5"), ("3600", "3600")])
+def test_the_interval_is_passed_on(given, passed, capsys):
+    assert run(["install", "--export", "--repository", "git://x/y", "--interval", given]) == 0
+    *_, deployment = yaml.safe_load_all(capsys.readouterr().out)
+    arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert arguments[arguments.index("--interval") + 1] == passed
+
+
 def test_namespace_prints_a_teams_binding_and_the_platforms_label(capsys):
     assert run(["install", "--namespace", "billing", "--namespace", "search"]) == 0
     out, err = capsys.readouterr()
@@ -51,6 +59,12 @@ def test_the_demo_services_have_what_is_printed(service):
         (["--argo-controller", "a'b"], "has characters"),
         (["--annotation", 'x"]'], "has characters"),
         (["--repository", "https://me:secret@example.com/x"], "a password in a URL"),
+        (["--interval", "abc"], "'abc' is not a valid float"),
+        (["--interval", "0"], "--interval"),
+        (["--interval", "nan"], "no number of seconds"),
+        (["--interval", "inf"], "no number of seconds"),
+        (["--timeout", "-1"], "--timeout"),
+        (["--region", "Mars 1"], "'Mars 1' is no name of a region"),
     ],
 )
 def test_refuses(arguments, said, capsys):

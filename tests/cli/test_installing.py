@@ -1,5 +1,8 @@
 """`tenantctl install` into an API server in memory: what it remembers, and what it finishes."""
 
+import os
+import sys
+
 import pytest
 
 from reconciler import __version__
@@ -80,3 +83,13 @@ def test_an_image_that_cannot_be_had_fails_long_before_the_timeout(kube, capsys)
     kube.pod("x", "own/tenantctl:no", state={"waiting": {"reason": "ImagePullBackOff"}})
     assert run(["install", "--image", "own/tenantctl:no", *FLEET]) == 1
     assert "cannot use image own/tenantctl:no: ImagePullBackOff; name one with --image" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_closed_pipe_does_not_stop_the_installation(kube, monkeypatch, closed):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        monkeypatch.setattr(sys, closed, pipe)
+        assert run(["install", "--image", "own/tenantctl:1", *FLEET]) == 0
+    assert kube.image() == "own/tenantctl:1"
