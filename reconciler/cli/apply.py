@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import cluster_options, repository_options
-from reconciler.cli.output import note
+from reconciler.cli.options import cluster_options, repository_options, timeout_option
+from reconciler.cli.output import count, note
 
 if TYPE_CHECKING:
     from reconciler.controller.loop import Loop
-    from reconciler.core.action import Plan
+    from reconciler.core.action import Hold, Plan
     from reconciler.core.names import Key
+
+NOT_LISTED_YET = "not listed yet"
 
 
 @click.command()
@@ -20,9 +22,13 @@ if TYPE_CHECKING:
 @cluster_options
 @click.option("--plan", "plan_id", metavar="ID", help="Apply only if the plan still has this id.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until everything launched is over.")
-@click.option("--timeout", default=1800.0, show_default=True, metavar="SECONDS", help="How long to wait at most.")
-@click.option("--retry-wait", default=10.0, show_default=True, metavar="SECONDS", help="The wait before attempt 2.")
+@click.option(
+    "--wait/--no-wait", default=True, show_default=True, help="Wait until all that is launched or in progress is over."
+)
+@timeout_option(1800)
+@click.option(
+    "--retry-wait", type=float, default=10, show_default=True, metavar="SECONDS", help="The wait before attempt 2."
+)
 def command(
     repository: str,
     ref: str,
@@ -34,8 +40,9 @@ def command(
     timeout: float,
     retry_wait: float,
 ) -> int:
-    """Do what the plan shows, once, and wait until it is done.
+    """Do what the plan shows, once, and wait until it is done, and for runs in progress of what the plan holds.
 
+    Exit code 1: an environment of the plan did not become Ready, or is held by what no run mends.
     For use without a controller, or beside one: both write guarded claims, so nothing is launched twice.
     """
     from reconciler.cli.plan import INVALID, cluster_plan, print_plan
@@ -46,12 +53,31 @@ def command(
     plan = cluster_plan(desired, place)
     print_plan(plan, "text")
     _check(plan, plan_id)
-    if not plan.actions:
-        return INVALID if plan.findings else 0
-    if not yes and not _confirmed(plan):
-        return 1
-    code = _apply(place, repository, desired.revision, wait, timeout, retry_wait, {a.key for a in plan.actions})
-    return code or (INVALID if plan.findings else 0)
+    keys, awaited = {action.key for action in plan.actions}, _awaited(plan) if wait else set()
+    left = int(any(_is_left(hold) for hold in plan.holds if hold.key not in keys | awaited))
+    if keys | awaited:
+        if not yes and not _confirmed(plan, awaited - keys):
+            return 1
+        left |= _apply(place, repository, desired.revision, wait, timeout, retry_wait, keys | awaited)
+    return left or (INVALID if plan.findings else 0)
+
+
+def _awaited(plan: "Plan") -> "set[Key]":
+    return {hold.key for hold in plan.holds if _passes(hold)}
+
+
+def _passes(hold: "Hold") -> bool:
+    """Whether it is held by a run, and goes on by itself when that is over."""
+    from reconciler.core.action import HoldReason
+
+    return hold.reason in (HoldReason.RUN_IN_PROGRESS, HoldReason.RETRY_LATER, HoldReason.IN_FLIGHT_LIMIT)
+
+
+def _is_left(hold: "Hold") -> bool:
+    """Whether it is held, and stays not Ready; what is invalid has an exit code of its own."""
+    from reconciler.core.action import HoldReason
+
+    return hold.reason is not HoldReason.INVALID_DECLARATION and not _passes(hold)
 
 
 def _check(plan: "Plan", plan_id: str | None) -> None:
@@ -61,12 +87,13 @@ def _check(plan: "Plan", plan_id: str | None) -> None:
         raise Refused(f"the plan is now {plan.id}, not {plan_id}; read it again")
 
 
-def _confirmed(plan: "Plan") -> bool:
+def _confirmed(plan: "Plan", awaited: "set[Key]") -> bool:
     from reconciler.core.errors import UsageError
 
     if not sys.stdin.isatty():
         raise UsageError("nobody to ask: say --yes, or --plan ID with --yes")
-    return click.confirm(f"Apply {len(plan.actions)} actions?", err=True)
+    waiting = f", and wait for {count(len(awaited), 'environment')} with a run in progress" if awaited else ""
+    return click.confirm(f"Apply {count(len(plan.actions), 'action')}{waiting}?", err=True)
 
 
 def _apply(
@@ -96,7 +123,7 @@ def _follow(loop: "Loop", keys: "set[Key]", wait: bool, timeout: float) -> int:
             return 1 if any(not state.startswith(("Ready", "Progressing")) for state in shown.values()) else 0
         if time.monotonic() > deadline:
             waiting = ", ".join(f"{key}: {shown.get(key, 'not begun')}" for key in sorted(open_keys))
-            raise TimedOut(f"not ready after {timeout:g} s: {waiting}; see 'tenantctl logs TENANT/ENVIRONMENT'")
+            raise TimedOut(f"not ready after {timeout:g} s: {waiting}; see 'tenantctl logs {min(open_keys)}'")
         loop.changed.wait(1)
         loop.changed.clear()
 
@@ -111,6 +138,8 @@ def _show(loop: "Loop", key: "Key", shown: "dict[Key, str]", wait: bool) -> bool
     conditions = conditions_by_type(record)
     ready, stalled = conditions["Ready"], conditions["Stalled"]
     state = "Ready" if ready.status else f"{ready.reason}: {ready.message}"
+    if NOT_LISTED_YET in state:
+        return False  # of our own start: the region was not asked yet
     if shown.get(key) != state:
         shown[key] = state
         note(f"{key}: {state}")
