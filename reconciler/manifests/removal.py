@@ -1,6 +1,7 @@
 """Taking an installation away: in which order, what stands against it, and what stays behind."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from reconciler.adapters.kube import Kube
 from reconciler.adapters.kube.resources import CONFIG_MAPS, NAMESPACES, WORKFLOWS
@@ -21,6 +22,21 @@ def removable(kube: Kube, *, purge: bool) -> list[Id]:
     """What to delete, in order. Without `purge` whatever holds state stays."""
     targets = [target for target in found(kube) if purge or target.kind not in KEPT]
     return sorted(targets, key=lambda target: (ORDER.index(target.kind), target))
+
+
+def by_kind(targets: Iterable[Id]) -> str:
+    """How many of each kind, in their order: `Deployment (1), RoleBinding (4)`."""
+    return ", ".join(f"{kind} ({number})" for kind, number in Counter(target.kind for target in targets).items())
+
+
+def remains(kube: Kube, target: Id) -> str:
+    """Why an object that was deleted is still there, as the server says it; empty when it is gone."""
+    item = kube.find(target.resource, target.namespace or None, target.name)
+    if item is None:
+        return ""
+    conditions = item.get("status", {}).get("conditions", [])
+    said = "; ".join(c["message"] for c in conditions if c["status"] == "True" and c.get("message"))
+    return f"{target} is still being removed" + (f": {said}" if said else "")
 
 
 def runs_in_progress(kube: Kube, namespace: str) -> list[str]:

@@ -76,7 +76,7 @@ class MemoryKube:
     def delete(self, resource: Resource, namespace: str | None, name: str) -> bool:
         path = resource.path(namespace, name)
         if resource == NAMESPACES and name in self.terminating:
-            self.objects[path]["status"] = {"phase": "Terminating"}
+            self.objects[path].setdefault("status", {})["phase"] = "Terminating"
             return True
         return self.objects.pop(path, None) is not None
 
