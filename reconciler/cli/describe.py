@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import KEY, cluster_options
+from reconciler.cli.options import KEY, Group, cluster_options
 from reconciler.cli.output import data, table
 
 if TYPE_CHECKING:
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from reconciler.core.record import Record
 
 
-@click.group()
+@click.group(
+    cls=Group,
+    aliases={"env": "environment", "environments": "environment"},
+    otherwise="environment",
+    subcommand_metavar="[environment] TENANT/ENVIRONMENT",
+)
 def command() -> None:
     """Show everything known about one environment."""
 

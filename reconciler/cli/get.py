@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import KEY, cluster_options, output_option
-from reconciler.cli.output import as_json, as_yaml, data, note, table
+from reconciler.cli.options import KEY, Group, cluster_options, output_option
+from reconciler.cli.output import as_json, as_yaml, count, data, note, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reconciler.core.fleet import Suspension
     from reconciler.core.names import Key
     from reconciler.core.observed import Run
@@ -17,9 +19,10 @@ if TYPE_CHECKING:
     Found = tuple[Record, list[Suspension]]
 
 FORMATS = ("text", "wide", "json", "yaml", "name")
+ALIASES = {"environment": "environments", "env": "environments", "envs": "environments", "run": "runs"}
 
 
-@click.group()
+@click.group(cls=Group, aliases=ALIASES)
 def command() -> None:
     """List environments or runs."""
 
@@ -58,7 +61,18 @@ def environments(
         and not (suspended and not suspensions_of(record, fleet))
     ]
     _print_environments(shown, output)
+    if not shown and output in ("text", "wide"):
+        note(_none(len(found), not_ready and not (tenant or region or suspended or keys)))
     return 0
+
+
+def _none(recorded: int, ready: bool) -> str:
+    """Why the list is empty."""
+    if not recorded:
+        return "no environments are recorded"
+    if ready:
+        return f"all {recorded} environments are Ready" if recorded > 1 else "the only environment is Ready"
+    return f"none of {count(recorded, 'environment')} match{'es' if recorded == 1 else ''}"
 
 
 def _print_environments(found: "list[Found]", output: str) -> None:
@@ -68,11 +82,14 @@ def _print_environments(found: "list[Found]", output: str) -> None:
         items = [record_json(record) | {"suspensions": suspensions_json(pauses)} for record, pauses in found]
         data(as_json(items) if output == "json" else as_yaml(items))
     elif output == "name":
-        data("\n".join(str(record.key) for record, _ in found))
-    elif not found:
-        note("no environments are recorded")
-    else:
+        _print_names(str(record.key) for record, _ in found)
+    elif found:
         data(table(*_environment_table(found, wide=output == "wide")))
+
+
+def _print_names(names: "Iterable[str]") -> None:
+    for name in names:
+        data(name)
 
 
 def _environment_table(found: "list[Found]", *, wide: bool) -> tuple[list[str], list[list[str]]]:
@@ -145,7 +162,7 @@ def _print_runs(runs: "list[Run]", output: str) -> None:
         items = [_run_json(run) for run in runs]
         data(as_json(items) if output == "json" else as_yaml(items))
     elif output == "name":
-        data("\n".join(run.name for run in runs))
+        _print_names(run.name for run in runs)
     elif not runs:
         note("no runs")
     else:
@@ -167,9 +184,15 @@ def _run_table(runs: "list[Run]", *, wide: bool) -> tuple[list[str], list[list[s
             run.progress or "-",
             age(run.started, time.time()),
         ]
-        rows.append(row + ([("claim" if run.mark else "hand"), run.message] if wide else []))
+        rows.append(row + ([_by(run), run.message] if wide else []))
     return header, rows
 
 
 def _run_json(run: "Run") -> dict[str, Any]:
-    return {name: getattr(run, name) for name in run.__slots__} | {"key": str(run.key) if run.key else None}
+    fields = {name: getattr(run, name) for name in run.__slots__ if name != "mark"}
+    return fields | {"key": str(run.key) if run.key else None, "by": _by(run)}
+
+
+def _by(run: "Run") -> str:
+    """Who launched it: a claim of the reconciler, or somebody by hand."""
+    return "claim" if run.mark else "hand"

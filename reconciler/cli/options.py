@@ -1,6 +1,6 @@
 """Options that several commands share, each defined once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -75,10 +75,31 @@ def repository_options(function: F) -> F:
     )(function)
 
 
+class Group(click.Group):
+    """A group whose commands have other names, too; `otherwise` is the command that is meant where none is named."""
+
+    def __init__(self, *arguments: Any, aliases: Mapping[str, str], otherwise: str = "", **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._aliases, self._otherwise = aliases, otherwise
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name or alias."""
+        return super().get_command(ctx, self._aliases.get(cmd_name, cmd_name))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put in the command that is meant, if none is named."""
+        named = args and (self.get_command(ctx, args[0]) or args[0] in self.get_help_option_names(ctx))
+        return super().parse_args(ctx, [self._otherwise, *args] if self._otherwise and args and not named else args)
+
+
 class KeyParameter(click.ParamType[Any]):
     """TENANT/ENVIRONMENT on a command line, as a Key."""
 
     name = "TENANT/ENVIRONMENT"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """What help calls it."""
+        return self.name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read the key, or fail with what to write instead."""

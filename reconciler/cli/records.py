@@ -11,6 +11,7 @@ from reconciler.core.errors import NotFound, TenantctlError
 from reconciler.core.fleet import Fleet, Suspension, read_fleet, suspensions
 from reconciler.core.names import Key
 from reconciler.core.record import Entry, Record, read_record
+from reconciler.core.times import rfc3339
 
 Json = dict[str, Any]
 
@@ -73,7 +74,7 @@ def record_json(record: Record) -> Json:
         "appliedDigest": record.applied_digest,
         "policy": record.policy.to_json(),
         "claim": _claim_json(record),
-        "attempts": {name: getattr(record.attempts, name) for name in ("count", "next_at", "stalled", "message")},
+        "attempts": _attempts_json(record),
         "conditions": [_fields(item) for item in record.conditions],
         "history": entries_json(record.history),
     }
@@ -91,6 +92,14 @@ def suspensions_json(found: Iterable[Suspension]) -> list[Json]:
         | {"reason": each.mark.reason}
         for each in found
     ]
+
+
+def _attempts_json(record: Record) -> Json:
+    attempts = record.attempts
+    after = rfc3339(attempts.next_at) if attempts.next_at else None
+    return {
+        "count": attempts.count, "nextAt": after, "stalled": attempts.stalled, "message": attempts.message,
+    }  # fmt: skip
 
 
 def _claim_json(record: Record) -> Json | None:

@@ -1,6 +1,9 @@
 """What people do with the environments that are recorded: `get`, `describe`, `retry`, `stop`, `logs`."""
 
+import json
+import re
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -42,6 +45,12 @@ class Kube(test_suspend.Kube):
 
     def retried(self) -> list[str]:
         return [name for name, raw in self.objects.items() if raw["data"].get("retry")]
+
+    def list(self, resource: Any, namespace: str, labelSelector: str = "") -> Iterator[Json]:
+        if resource.plural == "workflows":
+            metadata = {"name": "run-1", "annotations": {"tenantctl.io/claim": "u/1"}, "creationTimestamp": ""}
+            return iter([{"metadata": metadata, "status": {"startedAt": "2026-11-22T00:00:00Z", "phase": "Running"}}])
+        return super().list(resource, namespace, labelSelector)
 
 
 @pytest.fixture
@@ -91,3 +100,75 @@ def test_several_are_stopped(kube: Kube, capsys: pytest.CaptureFixture[str]) -> 
     ]  # fmt: skip
     assert kube.shutdown == ["run-1"]
     assert "wrong" in read_record(kube.objects["initech.production"]).stop
+
+
+# -- get and describe ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--not-ready"], "all 2 environments are Ready"),
+        (["--tenant", "nobody"], "none of 2 environments match"),
+        (["--not-ready", "--tenant", "hooli"], "none of 2 environments match"),
+        (["--not-ready", "hooli/production"], "none of 1 environment matches"),
+    ],
+)
+def test_an_empty_list_says_why(kube: Kube, words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for tenant in ("acme", "globex"):
+        del kube.objects[f"{tenant}.production"]
+    raw = config_map_of(record(declaration(Key("initech", "production")), conditions=GOOD), "tenantctl")
+    kube.objects["initech.production"] = raw
+    assert run(["get", "environments", *words]) == 0
+    assert said(capsys) == message + "\n"
+    assert run(["get", "environments", *words, "-o", "name"]) == 0
+    assert said(capsys) == ""
+
+
+def test_nothing_is_recorded(kube: Kube, capsys: pytest.CaptureFixture[str]) -> None:
+    kube.objects = {"fleet": kube.objects["fleet"]}
+    assert run(["get", "environments", "--not-ready"]) == 0
+    assert said(capsys) == "no environments are recorded\n"
+
+
+@pytest.mark.parametrize(
+    ("long", "short"),
+    [
+        (["get", "environments"], ["get", "env"]),
+        (["get", "environments"], ["get", "environment"]),
+        (["get", "runs"], ["get", "run"]),
+        (["describe", "environment", "acme/production"], ["describe", "acme/production"]),
+        (["describe", "environment", "acme/production"], ["describe", "--context", "x", "acme/production"]),
+    ],
+)
+def test_other_names(kube: Kube, long: list[str], short: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(long) == 0
+    expected = capsys.readouterr()
+    assert run(short) == 0
+    assert capsys.readouterr() == expected
+
+
+def test_help_says_what_to_write(kube: Kube, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["retry", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "[TENANT/ENVIRONMENT]..." in shown
+    assert "KEY" not in shown.replace("KUBECONFIG", "")
+    assert "[default: 600]" in shown
+    assert run(["describe"]) == 0
+    assert capsys.readouterr().out.startswith("Usage: tenantctl describe [OPTIONS] [environment] TENANT/ENVIRONMENT")
+
+
+def keys_of(value: Any) -> set[str]:
+    if isinstance(value, list):
+        return {key for item in value for key in keys_of(item)}
+    return set(value).union(*map(keys_of, value.values())) if isinstance(value, dict) else set()
+
+
+def test_json_is_in_one_case_and_says_who_launched_a_run(kube: Kube, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["get", "environments", "-o", "json"]) == 0
+    names = keys_of(json.loads(capsys.readouterr().out))
+    assert "nextAt" in names
+    assert [name for name in names if not re.fullmatch("[a-z]+([A-Z][a-z]+)*", name)] == []
+    assert run(["get", "runs", "-o", "json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["name"], found["by"], "mark" in found) == ("run-1", "claim", False)
