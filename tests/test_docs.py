@@ -153,8 +153,8 @@ def _reasons() -> set[str]:
     sources = [
         (conclude, r'stalled="(\w+)"'),
         (status, r'_triple\(\w+, "(\w+)"'),
-        (reconciler, r'reason = "(\w+)" if .* else "\w+"'),
-        (reconciler, r'reason = "\w+" if .* else "(\w+)"'),
+        (reconciler, r'NotAllowed: "(\w+)"'),
+        (reconciler, r'known.get\(type\(error\), "(\w+)"\)'),
     ]
     found = [re.findall(pattern, inspect.getsource(module)) for module, pattern in sources]
     assert all(found), "a pattern finds nothing: the code says its reasons in another way now"

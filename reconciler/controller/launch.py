@@ -29,8 +29,8 @@ def new_record(declaration: Declaration, placement: Placement | None) -> Record:
     )
 
 
-def place(cluster: RegionCluster, record: Record, declaration: Declaration, revision: str) -> Json | None:
-    """Make the region's placement say what is declared; None when it does already.
+def place(cluster: RegionCluster, record: Record, declaration: Declaration, revision: str) -> Json:
+    """Make the region's placement say what is declared; returns it as it is now on the server.
 
     Raises Conflict when an overlapping reconciler was faster: look again.
     """
@@ -90,8 +90,8 @@ def post(cluster: RegionCluster, record: Record, placement: Placement | None) ->
         return cluster.launch(workflow_of(record.key, record.uid, claim, cluster.namespace)), ""
     except AlreadyExists:
         raw = cluster.find_run(claim.run)
-        if raw is None:
-            raise Conflict(f"run {claim.run} was there and is gone: look again") from None
+        if raw is None:  # deleted a moment ago; a second POST would undo what somebody just did
+            return None, ""
         if read_run(raw).mark == claim_mark(record.uid, claim):
             return raw, ""
         return None, f"a Workflow named {claim.run} exists and is not ours"

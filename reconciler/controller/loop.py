@@ -118,14 +118,14 @@ class Loop:
 
     def take(self, desired: Desired) -> None:
         """A new commit was read."""
-        before, self.desired = self.desired, desired
+        before = self.desired
+        self._watch_regions(desired)
+        self.desired = desired
         self._metrics.source_seconds.set(time.time())
         self._metrics.findings.set(len(desired.findings))
         self._report(desired)
-        for region in desired.regions.values():
-            if region.name not in self.world.regions:
-                self._watch_region(region)
-        self.queue.add(self._in_order(changed_keys(before, desired) if before else self._all()))
+        same = before is not None and before.regions == desired.regions
+        self.queue.add(self._in_order(changed_keys(before, desired) if before and same else self._all()))
 
     def source_failed(self, error: TenantctlError) -> None:
         """The repository could not be read; what was read last stays in force."""
@@ -137,11 +137,29 @@ class Loop:
         for finding in desired.findings:
             log.warning("declaration invalid", revision=desired.revision, finding=str(finding))
 
+    def _watch_regions(self, desired: Desired) -> None:
+        """Watch the regions that are listed, each at its place; an unreadable list ends nothing."""
+        if not desired.regions:
+            return
+        for watch in self.world.regions.values():
+            listed = desired.regions.get(watch.name)
+            if listed is None or not watch.watches(listed):
+                self._forget_region(watch, "moved" if listed else "not listed any more")
+        for region in desired.regions.values():
+            if region.name not in self.world.regions:
+                self._watch_region(region)
+
     def _watch_region(self, region: Region) -> None:
         watch = self._add_region(region)
-        self.world.regions[region.name] = watch
+        self.world.regions = {**self.world.regions, region.name: watch}
         for reflector in watch.reflectors:
             _thread(reflector.run)
+
+    def _forget_region(self, watch: RegionWatch, why: str) -> None:
+        log.warning("region not watched", region=watch.name, context=watch.region.context, why=why)
+        self.world.regions = {name: each for name, each in self.world.regions.items() if each is not watch}
+        for reflector in watch.reflectors:
+            reflector.stop()
 
     def _in_order(self, keys: Iterable[Key]) -> list[Key]:
         """By ring, then by name: the order in which places are given away when there are too few."""
@@ -205,8 +223,6 @@ class Loop:
         with self._lock:
             waiting = self._waiting.get(region, {})
             first = heapq.nsmallest(2, waiting, key=lambda key: waiting[key])
-            for key in first:
-                del waiting[key]
         self.queue.add(first)
 
     # -- work ------------------------------------------------------------------------------------------------------
@@ -223,6 +239,7 @@ class Loop:
     def _pass(self, key: Key) -> None:
         desired = self.desired
         assert desired is not None
+        self._wait_no_more(key)
         with self._metrics.seconds.time():
             try:
                 self._done(self.reconciler.reconcile(key, desired))
@@ -234,6 +251,7 @@ class Loop:
             except Exception:
                 log.exception("pass failed", tenant=key.tenant, environment=key.environment)
                 self._again(key, "unexpected", RETRY_MOST)
+        self._call_next()
 
     def _regions_pending(self) -> bool:
         """Whether a region was not heard of at all yet, neither well nor ill: at the start, wait for the first word."""
@@ -259,8 +277,21 @@ class Loop:
                 region = hold.action.target
                 with self._lock:
                     self._waiting.setdefault(region, {})[done.key] = hold.action.order
-                if self.desired and self.world.in_flight(region) < self.desired.regions[region].in_flight_limit:
-                    self.queue.add_after(done.key, RETRY_FIRST)
+
+    def _wait_no_more(self, key: Key) -> None:
+        with self._lock:
+            for waiting in self._waiting.values():
+                waiting.pop(key, None)
+
+    def _call_next(self) -> None:
+        """Call the first of those that wait for a free place: who was woken for it may have had no use for it."""
+        for name, waiting in list(self._waiting.items()):
+            listed = self.desired.regions.get(name) if self.desired else None
+            if waiting and listed and self.world.in_flight(name) < listed.in_flight_limit:
+                with self._lock:
+                    first = heapq.nsmallest(1, waiting, key=lambda key: waiting[key])
+                for key in first:
+                    self.queue.add_after(key, RETRY_FIRST)
 
     def _failed(self, key: Key, error: TenantctlError) -> None:
         kind = type(error).__name__
@@ -274,6 +305,8 @@ class Loop:
             self.reconciler.note_failure(key, error)
         except TenantctlError as trouble:
             log.warning("failure not noted", tenant=key.tenant, environment=key.environment, error=str(trouble))
+        except Exception:
+            log.exception("failure not noted", tenant=key.tenant, environment=key.environment)
 
     def _again(self, key: Key, kind: str, first: float) -> None:
         failures = self._failures[key] = self._failures.get(key, 0) + 1

@@ -11,9 +11,11 @@ Json = dict[str, Any]
 
 
 class RecordStore(Protocol):
-    """Records of the control plane; writes return what the server stored."""
+    """Records of the control plane; reads are live, writes return what the server stored."""
 
     def create(self, new: Record) -> Json: ...
+
+    def find(self, key: Key) -> Json | None: ...
 
     def event(self, about: Record, reason: str, message: str, *, warning: bool) -> None: ...
 

@@ -3,7 +3,7 @@
 import heapq
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from reconciler.core.names import Key
 
@@ -11,7 +11,8 @@ from reconciler.core.names import Key
 class WorkQueue:
     """A set of keys with delays. A key that is added while it is worked on comes again afterwards."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._ready: dict[Key, None] = {}
         self._working: set[Key] = set()
         self._again: set[Key] = set()
@@ -29,7 +30,7 @@ class WorkQueue:
 
     def add_after(self, key: Key, seconds: float) -> None:
         """Look at this key after a while; an earlier due time stays."""
-        due = time.monotonic() + seconds
+        due = self._clock() + seconds
         with self._changed:
             if due < self._due.get(key, float("inf")):
                 self._due[key] = due
@@ -81,7 +82,7 @@ class WorkQueue:
 
     def _promote(self) -> float | None:
         """Move what is due to the ready ones; returns the seconds until the next is due."""
-        now = time.monotonic()
+        now = self._clock()
         while self._later and self._later[0][0] <= now:
             due, key = heapq.heappop(self._later)
             if self._due.get(key) == due:

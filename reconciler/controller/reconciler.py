@@ -16,14 +16,14 @@ from reconciler.core.action import Action, Hold, HoldReason
 from reconciler.core.conclude import conclude, is_over
 from reconciler.core.decide import Decision, basis_of, decide, wanted_steps
 from reconciler.core.desired import Desired
-from reconciler.core.errors import NotAllowed, TenantctlError
+from reconciler.core.errors import Conflict, Damaged, NotAllowed, TenantctlError, Unprocessable
 from reconciler.core.job_copy import Copy
 from reconciler.core.names import Key
 from reconciler.core.observed import Observed, Run, read_run
-from reconciler.core.placement import Placement, read_placement
-from reconciler.core.record import Record
+from reconciler.core.placement import Placement, ended_patch, read_placement
+from reconciler.core.record import Record, read_record
 from reconciler.core.status import with_failure, with_status
-from reconciler.core.times import parse_rfc3339, rfc3339
+from reconciler.core.times import rfc3339, seconds_between
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +113,19 @@ class Reconciler:
         return Pass(action.key, "launched", claim.run, decision)
 
     def _placed(self, desired: Desired, observed: Observed, action: Action) -> Record:
-        """The record, made if there is none, after the region's placement says what is declared."""
+        """The record, made if there is none, after the region's placement says what is declared.
+
+        The record names the region before anything is placed there: a placement that only its region knows of would
+        read as one that has to be moved. Raises Conflict when outcomes came that the decision did not know.
+        """
         declaration, region = desired.environments[action.key], self._world.regions[action.target]
-        record = observed.record or self._save(launch.new_record(declaration, observed.placement))
+        record = observed.record or launch.new_record(declaration, observed.placement)
+        if not record.resource_version or record.region != action.target:
+            record = self._save(replace(record, region=action.target))
         raw = launch.place(region.state, record, declaration, desired.revision)
-        if raw:
-            region.placements.put(raw)
+        region.placements.put(raw)
+        if read_placement(raw).outcomes != (observed.placement.outcomes if observed.placement else {}):
+            raise Conflict(f"placement {action.key.dotted} has other outcomes than were known: look again")
         return record
 
     def _apply_without_run(self, desired: Desired, observed: Observed, decision: Decision) -> Pass:
@@ -126,7 +133,7 @@ class Reconciler:
         action = decision.action
         assert action is not None
         record = self._placed(desired, observed, action)
-        settled = Decision(action.key, None, decision.holds)
+        settled = replace(decision, action=None)
         self._write(record, self._with_status(record, desired, settled))
         return Pass(action.key, "applied", "", decision)
 
@@ -147,19 +154,41 @@ class Reconciler:
         if region is None or region.trouble:
             return self._wait_for_region(record, desired, region)
         if not claim.noted:
-            self._post(record, region)
+            self._post(self._reread(record), region)
             return Pass(record.key, "launched", claim.run)
         cached = region.runs.get(region.state.namespace, claim.run)
         if cached is not None and not cached.completed:
-            return Pass(record.key, "in progress", claim.run)
+            return self._in_progress(record, desired)
         return self._finish(record, region, desired)
+
+    def _reread(self, record: Record) -> Record:
+        """The record as it is now, with the same claim: what we remember may be older than the end of its run."""
+        raw = self._records.find(record.key)
+        if raw:
+            self._world.records.put(raw)
+        fresh = read_record(raw) if raw else None
+        if fresh is None or fresh.claim != record.claim:
+            raise Conflict(f"the claim of record {record.key.dotted} was changed by somebody else: look again")
+        return fresh
 
     def _wait_for_region(self, record: Record, desired: Desired, region: RegionWatch | None) -> Pass:
         claim = record.claim
         assert claim is not None
-        trouble = f"region {claim.region} does not answer: {region.trouble if region else 'it is not listed'}"
-        hold = Hold(record.key, HoldReason.REGION_NOT_ANSWERING, trouble)
-        return Pass(record.key, "held", claim.run, Decision(record.key, None, (hold,)))
+        if region:
+            reason, why = HoldReason.REGION_NOT_ANSWERING, f"region {claim.region} does not answer: {region.trouble}"
+        else:
+            reason, why = HoldReason.UNKNOWN_REGION, f"region {claim.region} is not listed (providers/regions.yaml)"
+        decision = Decision(record.key, None, (Hold(record.key, reason, f"{why}; run {claim.run} is there"),))
+        self._write(record, self._with_status(record, desired, decision))
+        return Pass(record.key, "held", claim.run, decision)
+
+    def _in_progress(self, record: Record, desired: Desired, again_after: float | None = None) -> Pass:
+        """The run goes on; policy, levers and what was wrong before are brought up to date meanwhile."""
+        claim = record.claim
+        assert claim is not None
+        hold = Hold(record.key, HoldReason.RUN_IN_PROGRESS, f"run {claim.run} is in progress")
+        self._write(record, self._with_status(record, desired, Decision(record.key, None, (hold,))))
+        return Pass(record.key, "in progress", claim.run, again_after=again_after)
 
     def _finish(self, record: Record, region: RegionWatch, desired: Desired) -> Pass:
         """Close the claim if its run is over, by live reads: a watch may lag behind what it is judged by."""
@@ -167,13 +196,13 @@ class Reconciler:
         assert claim is not None
         run = self._fresh_run(region, claim.run)
         if run is not None and not run.completed:
-            return Pass(record.key, "in progress", claim.run)
+            return self._in_progress(record, desired)
         copies = region.state.copies_of(claim.run)
         self._stop_orphans(region, run, copies)
         if not is_over(run, copies):
-            return Pass(record.key, "in progress", claim.run, again_after=5)
-        placement = self._fresh_placement(region, record.key)
-        concluded = conclude(record, claim, placement, run, self._clock(), self._settings.backoff)
+            return self._in_progress(record, desired, again_after=5)
+        placement = self._ended(region, record.key, claim.run, run)
+        concluded = conclude(record, claim, placement, run, region.upserts, self._clock(), self._settings.backoff)
         observed = replace(self._world.observe(record.key, desired.environments.get(record.key)), record=concluded)
         observed = replace(observed, placement=placement, active=())
         decision = _done_with(decide(record.key, desired, observed, self._clock()), placement)
@@ -181,6 +210,20 @@ class Reconciler:
         last = concluded.history[-1]
         self._tell(saved, last.event, f"run {claim.run}: {last.message}", warning=last.event != "Succeeded")
         return Pass(record.key, last.event, claim.run, decision)
+
+    def _ended(self, region: RegionWatch, key: Key, name: str, run: Run | None) -> Placement | None:
+        """The placement as it is now; outcomes that a run left Running are ended, since nobody else will."""
+        raw = region.state.find_placement(key)
+        if raw is None:
+            return None
+        why = "deleted" if run is None else "stopped" if run.shutdown else "over"
+        patch = ended_patch(raw, name, f"run {name} was {why} before the step ended", rfc3339(self._clock()))
+        try:
+            raw = region.state.patch_placement(key, patch) if patch else raw
+        except Unprocessable as error:
+            raise Conflict(f"placement {key.dotted} was changed meanwhile: look again") from error
+        region.placements.put(raw)
+        return read_placement(raw)
 
     def _fresh_run(self, region: RegionWatch, name: str) -> Run | None:
         raw = region.state.find_run(name)
@@ -222,10 +265,9 @@ class Reconciler:
 
     def _delete_old(self, region: RegionWatch, copies: Iterable[Copy]) -> None:
         for copy in copies:
-            if copy.stopped and copy.stopped_at:
-                age = self._clock() - parse_rfc3339(copy.stopped_at)
-                if age > self._settings.keep_stopped_copies:
-                    region.state.delete_copy(copy)
+            age = seconds_between(copy.stopped_at, self._clock())
+            if copy.stopped and age > self._settings.keep_stopped_copies:
+                region.state.delete_copy(copy)
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -234,7 +276,7 @@ class Reconciler:
         record, declaration = observed.record, desired.environments.get(decision.key)
         again = _until(decision, self._clock())
         event = "held" if decision.holds else "unchanged"
-        if observed.damaged or (record is None and declaration is None):
+        if record is None and (declaration is None or observed.damaged):
             return Pass(decision.key, event, "", decision, again)
         if record is None:
             assert declaration is not None
@@ -265,7 +307,8 @@ class Reconciler:
         """Say on the record why a pass failed, where trying again alone does not help."""
         record = self._world.record(key)
         if isinstance(record, Record):
-            reason = "NotAllowed" if isinstance(error, NotAllowed) else "Refused"
+            known = {NotAllowed: "NotAllowed", Damaged: HoldReason.STATE_DAMAGED.value}
+            reason = known.get(type(error), "Refused")
             self._write(record, with_failure(record, reason, str(error), self._clock()))
 
 
@@ -274,7 +317,7 @@ def _done_with(decision: Decision, placement: Placement | None) -> Decision:
     action = decision.action
     if action is None or action.steps or placement is None or placement.digest != action.digest:
         return decision
-    return Decision(decision.key, None, decision.holds)
+    return replace(decision, action=None)
 
 
 def _limited(decision: Decision) -> Decision:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reconciler.core.desired import Desired
-from reconciler.core.errors import TenantctlError
+from reconciler.core.errors import SourceUnavailable, TenantctlError
 from reconciler.core.names import Key
 
 DEBOUNCE_MILLISECONDS = 50
@@ -98,15 +98,27 @@ class Source:
     def _once(self) -> None:
         try:
             desired = self.read()
+            self.trouble = ""
+            if desired is not None:
+                self._on_desired(desired)
         except TenantctlError as error:
-            self.trouble = str(error)
-            self._on_error(error)
-            return
-        self.trouble = ""
-        if desired is not None:
-            self._on_desired(desired)
+            self._failed(error)
+        except Exception as error:  # a thread that merely ended would look like a repository without commits
+            self._failed(SourceUnavailable(f"unexpected {type(error).__name__}: {error}"))
+
+    def _failed(self, error: TenantctlError) -> None:
+        self._commit = ""  # whatever was read is told again
+        self.trouble = str(error)
+        self._on_error(error)
 
     def _watch(self, folder: Path) -> None:
+        try:
+            self._hint_at_changes(folder)
+        except Exception as error:
+            why = f"references are not watched, only read every {self._interval:g} s: {type(error).__name__}: {error}"
+            self._on_error(SourceUnavailable(why))
+
+    def _hint_at_changes(self, folder: Path) -> None:
         from watchfiles import watch
 
         for _ in watch(

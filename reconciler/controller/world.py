@@ -51,6 +51,7 @@ class RegionWatch:
     """What one region holds: its placements, runs, lifecycle Jobs, copies and enabled namespaces."""
 
     def __init__(self, region: Region, kube: Kube, listeners: Listeners, annotations: Sequence[str]) -> None:
+        self.region = region
         self.name = region.name
         self.kube = kube
         self.state = RegionState(kube, region.workflow_namespace)
@@ -83,10 +84,15 @@ class RegionWatch:
     def upserts(self) -> Mapping[Step, str]:
         """Every trusted lifecycle Job with `upsert`: step → hash. Kept until a Job or a namespace changes."""
         generation = self._generation
-        if self._upserts[0] != generation:
+        kept_at, found = self._upserts
+        if kept_at != generation:
             found = {job.step(Verb.UPSERT): job.hash for job in self.trusted() if job.has(Verb.UPSERT)}
-            self._upserts = (generation, found)
-        return self._upserts[1]
+            self._upserts = (generation, found)  # another thread may put an older one there: give back our own
+        return found
+
+    def watches(self, region: Region) -> bool:
+        """Whether this is the place that the region now is at."""
+        return (self.region.context, self.region.workflow_namespace) == (region.context, region.workflow_namespace)
 
     def discovered(self) -> list[LifecycleJob]:
         """All lifecycle Jobs, also those of namespaces that do not take part."""

@@ -55,6 +55,11 @@ class HoldReason(StrEnum):
         passing = {self.RUN_IN_PROGRESS, self.RETRY_LATER, self.IN_FLIGHT_LIMIT, self.REGION_NOT_ANSWERING}
         return self not in passing
 
+    @property
+    def blinds(self) -> bool:
+        """Whether not even a run in progress can be followed."""
+        return self in {self.REGION_NOT_ANSWERING, self.UNKNOWN_REGION, self.STATE_DAMAGED}
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:

@@ -4,7 +4,7 @@ A run proves nothing by its phase; only outcomes do. So the verdict reads the cl
 whether somebody ended the run, and gives the next attempt's time or the reason why there is none.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.core.claim import Claim
@@ -15,6 +15,7 @@ from reconciler.core.observed import Run
 from reconciler.core.outcome import Outcome, Result
 from reconciler.core.placement import Placement
 from reconciler.core.record import Attempts, Entry, Record
+from reconciler.core.step import Step
 from reconciler.core.times import rfc3339, seconds_between
 
 MESSAGE_MAX = 500
@@ -38,11 +39,21 @@ def is_over(run: Run | None, copies: Iterable[Copy]) -> bool:
 
 
 def conclude(
-    record: Record, claim: Claim, placement: Placement | None, run: Run | None, now: float, backoff: Backoff
+    record: Record,
+    claim: Claim,
+    placement: Placement | None,
+    run: Run | None,
+    hashes: Mapping[Step, str],
+    now: float,
+    backoff: Backoff,
 ) -> Record:
-    """The record after the run of its claim is over, the claim cleared and a line of history written."""
+    """The record after the run of its claim is over, the claim cleared and a line of history written.
+
+    `hashes`: of the Jobs as they are now. A success of another run counts only for the same Job: else an older one
+    would speak for a run that did nothing.
+    """
     outcomes = _outcomes(claim, placement)
-    missing = [step for step in claim.steps if not _succeeded(outcomes, step, claim)]
+    missing = [step for step in claim.steps if not _succeeded(outcomes.get(step), claim, hashes)]
     attempts = (
         _attempts(claim, run, [outcomes[step] for step in missing if step in outcomes], now, backoff)
         if missing
@@ -63,17 +74,17 @@ def conclude(
     return replace(with_levers(record, now), claim=None, attempts=attempts).with_entry(entry)
 
 
-def _outcomes(claim: Claim, placement: Placement | None) -> dict[object, Outcome]:
+def _outcomes(claim: Claim, placement: Placement | None) -> dict[Step, Outcome]:
     if placement is None:
         return {}
     return {step: outcome for step, outcome in placement.outcomes.items() if step in claim.steps}
 
 
-def _succeeded(outcomes: dict[object, Outcome], step: object, claim: Claim) -> bool:
-    outcome = outcomes.get(step)
+def _succeeded(outcome: Outcome | None, claim: Claim, hashes: Mapping[Step, str]) -> bool:
     if outcome is None or outcome.result is not Result.SUCCEEDED:
         return False
-    return (outcome.digest, outcome.epoch) == (claim.digest, claim.epoch)
+    same = (outcome.digest, outcome.epoch) == (claim.digest, claim.epoch)
+    return same and (outcome.run == claim.run or outcome.hash == hashes.get(outcome.step))
 
 
 def _attempts(claim: Claim, run: Run | None, left: Sequence[Outcome], now: float, backoff: Backoff) -> Attempts:
@@ -84,6 +95,8 @@ def _attempts(claim: Claim, run: Run | None, left: Sequence[Outcome], now: float
         return replace(base, stalled="RunDeleted")
     if run.shutdown:
         return replace(base, stalled="RunStopped")
+    if any(outcome.reason == "NotAllowed" for outcome in failed):
+        return replace(base, stalled="NotAllowed")
     if any(outcome.failure and outcome.failure.stalls for outcome in failed):
         return replace(base, stalled="LifecycleJobFailed")
     if claim.attempt >= ATTEMPTS_MAX:

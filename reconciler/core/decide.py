@@ -28,11 +28,15 @@ SOON = "later releases of tenantctl do this"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """At most one action to make now, and what is held. Neither: everything that is wanted is done."""
+    """At most one action to make now, and what is held. Neither: everything that is wanted is done.
+
+    `notice`: what a person should know though nothing is wrong; None where it cannot be known now.
+    """
 
     key: Key
     action: Action | None = None
     holds: tuple[Hold, ...] = ()
+    notice: str | None = ""
 
     @property
     def settled(self) -> bool:
@@ -46,11 +50,30 @@ def decide(key: Key, desired: Desired, observed: Observed, now: float) -> Decisi
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         return Decision(key, None, (Hold(key, HoldReason.INVALID_DECLARATION, f"{problems[0]}{more}"),))
-    action = _seen(key, desired.environments.get(key), observed)
+    declaration = desired.environments.get(key)
+    action = _seen(key, declaration, observed)
+    notice = _notice(declaration, observed)
     if action is None:
-        return Decision(key)
+        damaged = (Hold(key, HoldReason.STATE_DAMAGED, observed.damaged),) if observed.damaged else ()
+        return Decision(key, None, damaged, notice)
     guarded = _guard(action, desired, observed, now)
-    return guarded if guarded else _split(action, observed)
+    return replace(guarded if guarded else _split(action, observed), notice=notice)
+
+
+def _notice(declaration: Declaration | None, observed: Observed) -> str | None:
+    if declaration is None:
+        return ""
+    if declaration.region in observed.silent:
+        return None
+    return "; ".join(f"no lifecycle Job of service {name} is there" for name in _jobless(declaration, observed))
+
+
+def _jobless(declaration: Declaration, observed: Observed) -> list[str]:
+    """The services that it names and that offer nothing: not there yet, or misspelt. No error: Jobs come any time."""
+    if observed.upserts is None:
+        return []
+    offered = {step.namespace for step in observed.upserts}
+    return [name for name in declaration.services or () if name not in offered]
 
 
 def _seen(key: Key, declaration: Declaration | None, observed: Observed) -> Action | None:
@@ -89,7 +112,7 @@ def _upsert(declaration: Declaration, observed: Observed) -> Action | None:
     pending = pending_steps(wanted, placement, declaration.digest)
     removals = unwanted_steps(declaration, placement)
     applied = record is not None and record.applied_digest == declaration.digest
-    if applied and not pending and not removals:
+    if applied and not pending and not removals and not _lost(declaration, observed):
         return None
     source = record.region if record and record.applied_digest else ""
     return Action(
@@ -105,6 +128,11 @@ def _upsert(declaration: Declaration, observed: Observed) -> Action | None:
         ring=declaration.policy.ring,
         asked=not applied or bool(removals),
     )
+
+
+def _lost(declaration: Declaration, observed: Observed) -> bool:
+    """Whether the region, which answers, holds no placement: made again, so that a run by hand finds it."""
+    return observed.placement is None and declaration.region not in observed.silent
 
 
 def wanted_steps(declaration: Declaration, upserts: Mapping[Step, str]) -> dict[Step, str]:
@@ -243,6 +271,7 @@ def _reasons(
     removals: tuple[Step, ...],
 ) -> tuple[Reason, ...]:
     found = [*_field_reasons(declaration, observed), *_job_reasons(declaration, observed, wanted, pending)]
+    found += [Reason("service", name, "no lifecycle Job is there") for name in _jobless(declaration, observed)]
     found += [Reason("removal", f"{step.namespace}/{step.name}", "no longer wanted") for step in removals]
     return tuple(found)
 

@@ -57,7 +57,8 @@ def read_run(raw: Json) -> Run:
 
 def _key_of(found: Mapping[str, str], spec: Json) -> Key | None:
     """By labels, else by the arguments: a run by hand has its labels only once Argo has seen it."""
-    parameters = {item["name"]: item.get("value", "") for item in (spec.get("arguments") or {}).get("parameters") or []}
+    listed = (spec.get("arguments") or {}).get("parameters") or []
+    parameters = {item.get("name"): item.get("value", "") for item in listed}
     tenant = found.get(labels.TENANT) or parameters.get("tenant", "")
     environment = found.get(labels.ENVIRONMENT) or parameters.get("environment", "")
     try:

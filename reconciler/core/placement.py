@@ -6,7 +6,7 @@ epoch and state. A failed test is a 422: the writer was fenced. So parallel brid
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -14,7 +14,7 @@ from reconciler.core import labels
 from reconciler.core.declaration import Declaration
 from reconciler.core.errors import Damaged
 from reconciler.core.names import Key
-from reconciler.core.outcome import Outcome
+from reconciler.core.outcome import Outcome, Result
 from reconciler.core.step import OUTCOME, Step, Verb
 
 Json = dict[str, Any]
@@ -67,7 +67,7 @@ def read_placement(config_map: Json) -> Placement:
     try:
         return Placement(
             key=Key.parse(metadata["name"]),
-            declaration=json.loads(data["declaration"]),
+            declaration=_document(data["declaration"]),
             digest=data["digest"],
             revision=data["revision"],
             epoch=int(data["epoch"]),
@@ -79,6 +79,13 @@ def read_placement(config_map: Json) -> Placement:
         raise Damaged(f"placement {metadata['name']}: key {error} is missing") from error
     except ValueError as error:
         raise Damaged(f"placement {metadata['name']}: {error}") from error
+
+
+def _document(text: str) -> Mapping[str, Any]:
+    declaration = json.loads(text)
+    if not isinstance(declaration, dict) or not isinstance(declaration.get("spec"), dict):
+        raise ValueError("key 'declaration' holds no declaration")
+    return declaration
 
 
 def _outcomes(data: Mapping[str, str]) -> dict[Step, Outcome]:
@@ -129,6 +136,21 @@ def outcome_patch(epoch: int, state: State, outcome: Outcome) -> list[Json]:
         _operation("test", "state", state.value),
         _operation("add", outcome.step.data_key, outcome.dump()),
     ]
+
+
+def ended_patch(config_map: Json, run: str, message: str, at: str) -> list[Json]:
+    """The reconciler's JSON Patch that ends what a run that is over left Running; empty if there is nothing.
+
+    Their bridge died before it could say how the step ended. Each is tested as it was read, so a late word wins.
+    """
+    data = config_map.get("data") or {}
+    running = {key: Outcome.load(text) for key, text in data.items() if key.startswith(OUTCOME)}
+    cut_off = {key: each for key, each in running.items() if each.run == run and each.result is Result.RUNNING}
+    patch = [_operation("test", "epoch", data["epoch"])] if cut_off else []
+    for key, each in cut_off.items():
+        ended = replace(each, result=Result.FAILED, reason="CutOff", message=message, at=at)
+        patch += [_operation("test", key, data[key]), _operation("replace", key, ended.dump())]
+    return patch
 
 
 def _operation(name: str, key: str, value: str) -> Json:

@@ -110,7 +110,7 @@ def read_record(config_map: Json) -> Record:
         )
     except KeyError as error:
         raise Damaged(f"record {metadata['name']}: key {error} is missing") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise Damaged(f"record {metadata['name']}: {error}") from error
 
 

@@ -10,6 +10,8 @@ from reconciler.core.lever import with_hold, with_levers
 from reconciler.core.record import Record
 from reconciler.core.times import rfc3339
 
+DONE = "all that is declared is done"
+
 
 def with_status(
     record: Record, declaration: Declaration | None, revision: str, decision: Decision, now: float
@@ -58,13 +60,15 @@ def _applied(record: Record, declaration: Declaration, revision: str) -> Record:
 
 
 def _conditions(record: Record, decision: Decision) -> tuple[Condition, ...]:
-    if record.claim is not None:
+    if record.claim is not None and not any(hold.reason.blinds for hold in decision.holds):
         return _running(record)
     if decision.holds:
         return _holding(record, decision.holds[0], bool(decision.action))
     if decision.action is not None:
         return _triple(False, "Progressing", _pending(decision), reconciling=True)
-    return _triple(True, "Applied", "all that is declared is done")
+    if decision.notice is None and record.conditions and record.conditions[0].status:
+        return record.conditions  # what it says cannot be judged now
+    return _triple(True, "Applied", "; ".join(filter(None, (DONE, decision.notice))))
 
 
 def _running(record: Record) -> tuple[Condition, ...]:

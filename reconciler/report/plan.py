@@ -97,6 +97,8 @@ def _reason_lines(action: Action) -> Iterator[str]:
 def _step_lines(action: Action) -> Iterator[str]:
     if action.steps is None:
         yield "    runs what the region's services offer (not looked up offline)"
+    if action.steps == ():
+        yield "    runs nothing"
     for step in action.steps or ():
         yield f"    runs {step}"
 

@@ -23,7 +23,9 @@ FAILED = {"result": Result.FAILED, "run": "run-3", "message": "boom"}
 
 
 def concluded(*outcomes: Any, run: Run | None = RUN, claim: Claim = CLAIM) -> Record:
-    return conclude(record(OF, claim=claim), claim, placed(OF, *outcomes), run, NOW, BACKOFF)
+    return conclude(
+        record(OF, claim=claim), claim, placed(OF, *outcomes), run, {BILLING: "h", SEARCH: "h"}, NOW, BACKOFF
+    )
 
 
 def done(step: Any) -> Any:
@@ -84,10 +86,22 @@ def test_an_outcome_of_an_earlier_declaration_is_no_success() -> None:
     assert after.history[-1].event == "Failed"
 
 
+@pytest.mark.parametrize(("job_hash", "event"), [("older", "RunDeleted"), ("h", "Succeeded")])
+def test_a_success_of_another_run_counts_only_for_the_same_job(job_hash: str, event: str) -> None:
+    """Else a run that was deleted before it did anything would be called a success, and be launched again."""
+    after = concluded(done(BILLING), outcome(SEARCH, OF, job_hash, run="run-2"), run=None)
+    assert after.history[-1].event == event
+
+
+def test_a_missing_right_has_its_own_reason() -> None:
+    refused = outcome(SEARCH, OF, "", **FAILED, reason="NotAllowed", failure=FailureClass.NEEDS_HUMAN)
+    assert concluded(done(BILLING), refused).attempts.stalled == "NotAllowed"
+
+
 def test_the_history_is_bounded() -> None:
     full = record(OF, claim=CLAIM)
     for _ in range(HISTORY_MAX + 3):
-        full = conclude(replace(full, claim=CLAIM), CLAIM, None, RUN, NOW, BACKOFF)
+        full = conclude(replace(full, claim=CLAIM), CLAIM, None, RUN, {}, NOW, BACKOFF)
     assert len(full.history) == HISTORY_MAX
 
 

@@ -52,6 +52,24 @@ def test_only_the_services_that_it_names_are_wanted() -> None:
     assert decided(declaration(services=["search"]), observed()).action.steps == (SEARCH,)
 
 
+def test_a_service_that_offers_nothing_is_said_and_holds_nothing() -> None:
+    of = declaration(services=["billing", "serch"])
+    first = decided(of, observed())
+    assert first.action.steps == (BILLING,)
+    assert reasons(first) == ["new environment", "serch: no lifecycle Job is there"]
+    then = decided(of, observed(of))
+    assert then.settled
+    assert then.notice == "no lifecycle Job of service serch is there"
+    assert decided(of, observed(of, silent={"eu-west": "no route"})).notice is None
+
+
+def test_a_lost_placement_is_made_again_also_where_nothing_runs() -> None:
+    of = declaration(services=[])
+    lost = decided(of, observed(of, placement=None))
+    assert (lost.action.steps, reasons(lost)) == ((), ["the region holds no placement of it"])
+    assert decided(of, observed(of, placement=None, silent={"eu-west": "no route"})).settled
+
+
 def test_nothing_changed_is_nothing_to_do() -> None:
     of = declaration()
     assert decided(of, observed(of)).settled

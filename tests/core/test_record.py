@@ -108,6 +108,22 @@ def test_a_bridges_patch_is_fenced_by_epoch_and_state() -> None:
     assert patch[2]["path"] == "/data/outcome.job_upsert_billing_billing-lifecycle"
 
 
+def test_outcomes_that_a_run_left_running_are_ended_and_no_others() -> None:
+    before = all_done(declaration())
+    raw = placement.config_map_of(before, "w")
+    texts = {
+        BILLING: replace(before.outcomes[BILLING], run="run-4", result=Result.RUNNING).dump(),
+        SEARCH: replace(before.outcomes[SEARCH], run="run-3", result=Result.RUNNING).dump(),
+    }
+    raw["data"] |= {step.data_key: text for step, text in texts.items()}
+    patch = placement.ended_patch(raw, "run-4", "cut off", "now")
+    assert [step["op"] for step in patch] == ["test", "test", "replace"]
+    assert patch[1]["value"] == texts[BILLING]
+    ended = Outcome.load(patch[2]["value"])
+    assert (ended.step, ended.result, ended.message) == (BILLING, Result.FAILED, "cut off")
+    assert placement.ended_patch(raw, "run-5", "cut off", "now") == []
+
+
 @pytest.mark.parametrize(
     ("state", "admitted"),
     [

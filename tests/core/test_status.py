@@ -98,3 +98,9 @@ def test_what_people_did_and_what_a_suspension_held_is_in_the_history_once() -> 
         ("Paused", "why"),
     ]
     assert with_status(once, OF, "new", held(HoldReason.PAUSED), NOW + 9) == once
+
+
+def test_a_notice_stands_beside_ready_and_stays_while_nobody_knows() -> None:
+    told = with_status(record(OF), OF, "new", Decision(KEY, notice="no lifecycle Job of service x is there"), NOW)
+    assert conditions_by_type(told)["Ready"].message.endswith("; no lifecycle Job of service x is there")
+    assert with_status(told, OF, "new", Decision(KEY, notice=None), NOW + 9) == told

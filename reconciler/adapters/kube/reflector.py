@@ -63,6 +63,11 @@ class Reflector:
                 failures += 1
                 self._say(str(error))
                 self._stopped.wait(_wait(failures))
+            except Exception as error:  # a thread that merely ended would look like a cluster where nothing happens
+                failures += 1
+                self._version = ""
+                self._say(f"{self._kube.where}: {self._resource.plural}: unexpected {type(error).__name__}: {error}")
+                self._stopped.wait(_wait(failures))
 
     def stop(self) -> None:
         """End `run` soon, also in the middle of a silent watch."""
@@ -79,9 +84,11 @@ class Reflector:
         self._say("")
 
     def _items(self, pages: Iterator[Json]) -> Iterator[Json]:
+        version = ""
         for page in pages:
-            self._version = page["metadata"]["resourceVersion"]
+            version = page["metadata"]["resourceVersion"]
             yield from page["items"]
+        self._version = version  # a watch goes on from a whole listing only
 
     def _once(self) -> None:
         if not self._version:

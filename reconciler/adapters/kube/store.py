@@ -7,6 +7,9 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 Json = dict[str, Any]
 Name = tuple[str, str]
+DROPPED_MOST = (
+    1000  # an answer to a read or write of ours that comes later than the news of the end is only moments late
+)
 
 
 class Store(Generic[T]):
@@ -27,11 +30,13 @@ class Store(Generic[T]):
         self._on_change = on_change
         self._items: dict[Name, tuple[T, int]] = {}
         self._groups: dict[Hashable, set[Name]] = {}
+        self._dropped: dict[Name, int] = {}
         self._lock = threading.Lock()
 
     def get(self, namespace: str, name: str) -> T | None:
         """One value."""
-        item = self._items.get((namespace, name))
+        with self._lock:  # while it is replaced, it is not there for a moment
+            item = self._items.get((namespace, name))
         return item[0] if item else None
 
     def values(self) -> list[T]:
@@ -54,15 +59,22 @@ class Store(Generic[T]):
         name, version, value = _name(raw), _version(raw), self._project(raw)
         with self._lock:
             before = self._items.get(name)
-            if before and version and before[1] > version:
+            if self._is_old(name, version, before):
                 return
             self._set(name, value, version)
         if value != (before[0] if before else None):
             self._on_change(before[0] if before else None, value)
 
     def drop(self, raw: Json) -> None:
-        """Forget an object that was deleted."""
-        self._forget(_name(raw))
+        """Forget an object that was deleted, and what it was before; one that was made since then stays."""
+        name, version = _name(raw), _version(raw)
+        with self._lock:
+            if self._is_old(name, version, self._items.get(name)):
+                return
+            self._dropped[name] = version
+            if len(self._dropped) > DROPPED_MOST:
+                del self._dropped[next(iter(self._dropped))]
+        self._forget(name)
 
     def replace_all(self, listed: Iterable[Json]) -> None:
         """Take a whole listing: what is not in it is gone."""
@@ -70,7 +82,9 @@ class Store(Generic[T]):
         for raw in listed:
             seen.add(_name(raw))
             self.put(raw)
-        for name in set(self._items) - seen:
+        with self._lock:
+            gone = self._items.keys() - seen
+        for name in gone:
             self._forget(name)
 
     def _forget(self, name: Name) -> None:
@@ -79,6 +93,10 @@ class Store(Generic[T]):
             self._set(name, None, 0)
         if before:
             self._on_change(before[0], None)
+
+    def _is_old(self, name: Name, version: int, kept: tuple[T, int] | None) -> bool:
+        """Whether a newer version is kept, or a later end is known; version 0 is never old."""
+        return 0 < version < (kept[1] if kept else 0) or 0 < version <= self._dropped.get(name, 0)
 
     def _set(self, name: Name, value: T | None, version: int) -> None:
         old = self._items.pop(name, None)
