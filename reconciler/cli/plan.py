@@ -43,11 +43,25 @@ def command(
     from reconciler.cli.wiring import Place, read_desired
 
     desired = read_desired(repository, ref)
+    _warn(repository, ref, desired.revision)
     plan = offline_plan(desired) if against == "empty" else cluster_plan(desired, Place(context, kubeconfig))
     print_plan(plan, output)
     if plan.findings:
         return INVALID
     return CHANGES if detailed_exitcode and plan.actions else 0
+
+
+def _warn(location: str, ref: str, revision: str) -> None:
+    """Say what is declared in the work tree, but not in the commit that is checked out and planned for."""
+    from reconciler.adapters.git.hardened import is_url
+    from reconciler.cli import wiring
+
+    if ref != "HEAD" or is_url(location):
+        return
+    with wiring.repository(location) as opened:
+        folders = " and ".join(f"{folder}/" for folder in opened.uncommitted(revision))
+    if folders:
+        note(f"uncommitted changes in {folders} are not in this plan")
 
 
 def offline_plan(desired: "Desired") -> "Plan":
@@ -76,14 +90,17 @@ def cluster_plan(desired: "Desired", place: object) -> "Plan":
 
 
 def print_plan(plan: "Plan", output: str) -> None:
-    """Print a plan to stdout; its findings to stderr, unless the form has a place for them."""
+    """Print a plan to stdout; to stderr the findings that it does not show, unless the form has a place for them."""
     from reconciler.report.plan import plan_json, plan_text
 
     if output == "name":
-        data("\n".join(str(action.key) for action in plan.actions))
+        for action in plan.actions:
+            data(str(action.key))
         return
     printers = {"json": as_json, "yaml": as_yaml}
     data(printers[output](plan_json(plan)) if output in printers else plan_text(plan))
     if output == "text":
-        for finding in plan.findings:
-            note(str(finding))
+        shown = [hold.message for hold in plan.holds]
+        for text in map(str, plan.findings):
+            if not any(message == text or message.startswith(f"{text} (and ") for message in shown):
+                note(text)

@@ -33,16 +33,26 @@ Selection = dict[Path, list[Scope]]
 def command(paths: tuple[Path, ...], output: str) -> int:
     """Check declarations, all of them, without a cluster.
 
-    PATHS are files or folders (default: tenants/). A file is checked by its own rules and by the rules
-    between files, together with everything else that is in the same repository.
+    PATHS are files or folders (default: tenants/ here, or in a folder above, up to the work tree's root).
+    A file is checked by its own rules and by the rules between files, together with everything else that is in
+    the same repository.
     """
-    selection = _select(paths or (Path(TENANTS),))
+    selection = _select(paths or (_tenants(),))
     validation = _validate(selection)
     shown = _render(validation, output)
     if shown:
         out.data(shown)
     out.note(summary(validation))
     return 0 if validation.valid else Invalid.exit_code
+
+
+def _tenants() -> Path:
+    """The folder of tenants that is nearest, here or above, within the work tree that we are in."""
+    here = Path.cwd()
+    above = [here, *here.parents]
+    top = next((index for index, folder in enumerate(above) if (folder / ".git").exists()), 0)
+    found = next((index for index, folder in enumerate(above[: top + 1]) if (folder / TENANTS).is_dir()), 0)
+    return Path(*[os.pardir] * found, TENANTS)
 
 
 def _select(paths: Iterable[Path]) -> Selection:

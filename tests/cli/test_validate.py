@@ -168,6 +168,18 @@ def test_without_tenants_it_says_where_to_run(
     assert "run it where tenants/ is" in capsys.readouterr().err
 
 
+def test_below_the_root_of_a_work_tree_all_of_it_is_checked(
+    fleet: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(fleet, STAGING, "regoin: eu-west")
+    monkeypatch.chdir(fleet / "tenants/globex")
+    assert run(["validate"]) == 64, "no work tree: nothing above is ours"
+    (fleet / ".git").mkdir()
+    capsys.readouterr()
+    assert run(["validate", "-o", "name"]) == 3
+    assert capsys.readouterr().out == "../acme/staging.yaml\n"
+
+
 def test_an_unknown_form_is_a_usage_error(fleet: Path) -> None:
     assert run(["validate", "-o", "xml"]) == 64
 

@@ -5,6 +5,7 @@ repository parses what changed and nothing else. `core.tree` decides what the li
 what follows.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,6 +27,7 @@ from reconciler.core.strict_yaml import MAX_BYTES
 from reconciler.core.tree import PROVIDERS, TENANTS, Entry, lay_out
 
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+SUFFIXES = (".yaml", ".yml")
 MEMORY_MARGIN = 100
 MEMORY_FACTOR = 4  # how many generations of documents are remembered at most
 
@@ -114,6 +116,19 @@ class Repository:
         self._forget(wanted)
         return assemble(revision, layout, documents, self._declarations)
 
+    def uncommitted(self, commit: str) -> list[str]:
+        """The folders of declarations in which the work tree, if there is one, differs from a commit.
+
+        Contents are compared here: `git status` would run filters that the repository's configuration names.
+        """
+        root = None if self._url else self._repo.working_tree_dir
+        if root is None:
+            return []
+        ids = {entry.path: entry.id for entry in self._list(commit) if entry.path.endswith(SUFFIXES)}
+        return [
+            folder for folder in (TENANTS, PROVIDERS) if _written(Path(root), folder, len(commit)) != _in(folder, ids)
+        ]
+
     def _list(self, revision: str) -> Iterable[Entry]:
         command = ["git", "ls-tree", "-r", "-z", "--long", "--full-tree", revision, "--", TENANTS, PROVIDERS]
         try:
@@ -145,6 +160,26 @@ class Repository:
             self._documents = {name: document for name, document in self._documents.items() if name in kept}
         if len(self._declarations) > limit:
             self._declarations.clear()
+
+
+def _in(folder: str, ids: dict[str, str]) -> dict[str, str]:
+    return {path: id_ for path, id_ in ids.items() if path.startswith(f"{folder}/")}
+
+
+def _written(root: Path, folder: str, digits: int) -> dict[str, str]:
+    """The ids that git would give to the declarations in a folder of the work tree, by path; links are left out."""
+    files = (path for path in (root / folder).rglob("*") if path.name.endswith(SUFFIXES) and path.is_file())
+    return {path.relative_to(root).as_posix(): _blob_id(path, digits) for path in files}
+
+
+def _blob_id(path: Path, digits: int) -> str:
+    """The id of a file's blob (gitformat-objects: a header, then the content), by the hash that the repository uses."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return ""
+    use = hashlib.sha1 if digits == 40 else hashlib.sha256
+    return use(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def _open(location: str, *, search: bool) -> Repo:
