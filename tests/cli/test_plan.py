@@ -63,4 +63,4 @@ def test_a_finding_is_said_once(fleet: Path, capsys: pytest.CaptureFixture[str])
     out, err = capsys.readouterr()
     assert (out + err).count("region 'mars' is not one of") == 1
     assert (out + err).count("missing-tenant") == 1
-    assert err.startswith("tenants/zz/x.yaml:1:"), "what no hold shows"
+    assert err.startswith("tenants/zz/x.yaml:2:1: syntax "), "what no hold shows"
