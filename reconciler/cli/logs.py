@@ -13,6 +13,7 @@ from reconciler.cli.output import data, note
 if TYPE_CHECKING:
     from reconciler.adapters.kube import Kube
     from reconciler.core.names import Key
+    from reconciler.core.observed import Run
 
 Json = dict[str, Any]
 WORKFLOW = "workflows.argoproj.io/workflow"
@@ -32,7 +33,7 @@ def command(
 ) -> int:
     """Print the logs of an environment's last run: of each step, what its Job said.
 
-    Argo keeps the pods of a failed run for a week and those of a succeeded one for a while; its pages show the same.
+    Argo keeps the pods of a failed run for a week and those of a succeeded one for 10 minutes; its pages show the same.
     """
     from reconciler.adapters.kube import connect
     from reconciler.cli.records import last_run, record_of
@@ -41,7 +42,10 @@ def command(
     run = run_name or last_run(record_of(kube, key))
     shown = _follow(kube, namespace, run) if follow else _print_all(kube, namespace, run)
     if not shown:
-        note(f"run {run} has no pods (any more); its outcome is in 'tenantctl describe environment {key}'")
+        note(f"run {run} has no pods: those of a run that succeeded are kept for 10 minutes, of another for a week")
+        note(f"its outcome is in 'tenantctl describe {key}'")
+    if follow:
+        note(f"run {run} {_outcome(kube, namespace, run)}")
     return 0
 
 
@@ -69,12 +73,28 @@ def _follow(kube: "Kube", namespace: str, run: str) -> int:
     return len(followed)
 
 
-def _is_over(kube: "Kube", namespace: str, run: str) -> bool:
+def _is_over(kube: "Kube", namespace: str, name: str) -> bool:
+    run = _run(kube, namespace, name)
+    return run is None or run.completed
+
+
+def _run(kube: "Kube", namespace: str, name: str) -> "Run | None":
     from reconciler.adapters.kube.resources import WORKFLOWS
     from reconciler.core.observed import read_run
 
-    raw = kube.find(WORKFLOWS, namespace, run)
-    return raw is None or read_run(raw).completed
+    raw = kube.find(WORKFLOWS, namespace, name)
+    return None if raw is None else read_run(raw)
+
+
+def _outcome(kube: "Kube", namespace: str, name: str) -> str:
+    """How the run ended, as Argo tells it: the closing line for those who followed."""
+    run = _run(kube, namespace, name)
+    if run is None:
+        return "is gone: it was deleted"
+    if run.ended_well:
+        return "succeeded"
+    how = "was stopped" if run.shutdown else "failed"
+    return f"{how}: {run.message}" if run.message else how
 
 
 def _pods(kube: "Kube", namespace: str, run: str) -> list[Json]:

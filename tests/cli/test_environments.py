@@ -28,6 +28,7 @@ class Kube(test_suspend.Kube):
     def __init__(self) -> None:
         super().__init__()
         self.shutdown: list[str] = []
+        self.run: Json | None = None
         states = {"acme": BAD, "globex": BAD, "hooli": GOOD, "initech": ()}
         for tenant, conditions in states.items():
             claim = None if conditions else CLAIM
@@ -46,7 +47,12 @@ class Kube(test_suspend.Kube):
     def retried(self) -> list[str]:
         return [name for name, raw in self.objects.items() if raw["data"].get("retry")]
 
+    def find(self, resource: Any, namespace: str, name: str) -> Json | None:
+        return self.run if resource.plural == "workflows" else super().find(resource, namespace, name)
+
     def list(self, resource: Any, namespace: str, labelSelector: str = "") -> Iterator[Json]:
+        if resource.plural == "pods":
+            return iter(())
         if resource.plural == "workflows":
             metadata = {"name": "run-1", "annotations": {"tenantctl.io/claim": "u/1"}, "creationTimestamp": ""}
             return iter([{"metadata": metadata, "status": {"startedAt": "2026-11-22T00:00:00Z", "phase": "Running"}}])
@@ -172,3 +178,25 @@ def test_json_is_in_one_case_and_says_who_launched_a_run(kube: Kube, capsys: pyt
     assert run(["get", "runs", "-o", "json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["name"], found["by"], "mark" in found) == ("run-1", "claim", False)
+
+
+# -- logs ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "closing"),
+    [
+        ({"shutdown": "Stop"}, {"phase": "Failed", "message": "Stopped with strategy 'Stop'"}, "was stopped: Stopped "),
+        ({}, {"phase": "Failed", "message": "child failed"}, "failed: child failed"),
+        ({}, {"phase": "Succeeded"}, "succeeded"),
+        (None, None, "is gone: it was deleted"),
+    ],
+)
+def test_following_ends_with_the_outcome(
+    kube: Kube, spec: Json | None, status: Json | None, closing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kube.run = None if spec is None else {"metadata": {"name": "run-1"}, "spec": spec, "status": status}
+    assert run(["logs", "--follow", "initech/production"]) == 0
+    *others, last = said(capsys).splitlines()
+    assert last.startswith(f"run run-1 {closing}")
+    assert "kept for 10 minutes" in others[0]
