@@ -11,6 +11,7 @@ from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS, NAMESPACES, PO
 from reconciler.bridge.exits import StepFailed, Superseded
 from reconciler.bridge.patience import patiently
 from reconciler.bridge.placements import now, placement_of, write
+from reconciler.bridge.refusal import not_allowed
 from reconciler.bridge.say import say
 from reconciler.bridge.world import World
 from reconciler.core import labels
@@ -56,8 +57,12 @@ def make(kube: Kube, world: World, step: Step) -> Copy:
         made = patiently(lambda: kube.create(JOBS, step.namespace, body))
     except AlreadyExists:
         made = patiently(lambda: kube.get(JOBS, step.namespace, body["metadata"]["name"]))
+    except NotAllowed as error:
+        if world.trial:
+            raise
+        raise StepFailed(not_allowed(step.namespace, error), job.hash, job.owner) from error
     except TenantctlError as error:
-        if error.transient or isinstance(error, NotAllowed):
+        if error.transient:
             raise
         raise _refused("CopyRefused", f"the API server refused the copy: {error}", job) from error
     return _ours(made, world, step)

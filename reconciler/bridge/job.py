@@ -60,7 +60,12 @@ def _started(kube: Kube, world: World, step: Step) -> Copy:
     copy = copy or copies.make(kube, world, step)
     if not copy.suspended or copy.stopped or copy.finished:
         return copy
-    copy = copies.begin(kube, world, copy)
+    try:
+        copy = copies.begin(kube, world, copy)
+    except NotAllowed as error:
+        if world.trial:
+            raise
+        raise StepFailed(not_allowed(step.namespace, error), copy.hash, copy.owner) from error
     say(f"copy {copy.namespace}/{copy.name} runs; its log follows")
     return copy
 

@@ -283,6 +283,13 @@ def test_a_right_that_shows_late_is_asked_for_before_the_copy_runs(kube: Any, wo
     assert run_job(kube, world, STEP) == FAILED
     assert kube.one(JOBS, "billing", NAME)["spec"]["suspend"] is True
     assert result(kube) == (Result.FAILED, FailureClass.NEEDS_HUMAN, "NotAllowed")
+    assert kube.outcome().owner == "team@example.com"
+
+
+def test_a_missing_right_to_copy_names_the_jobs_owner(kube: Any, world: Any) -> None:
+    no_right(kube)
+    assert run_job(kube, world, STEP) == FAILED
+    assert kube.outcome().owner == "team@example.com"
 
 
 def test_a_job_of_another_run_in_our_place_is_not_touched(kube: Any, world: Any) -> None:

@@ -104,6 +104,7 @@ def _an_upgrade_keeps_settings_and_prunes(tenantctl, kube):
     assert code == 0
     changed = {line for line in out.splitlines() if not line.endswith("unchanged")}
     assert changed == {
+        "Namespace tenantctl configured",  # it remembers the image
         "ClusterWorkflowTemplate tenant-upsert configured",
         "Deployment tenantctl/tenantctl-reconciler configured",
         "ClusterRole tenantctl-old pruned",
@@ -112,7 +113,7 @@ def _an_upgrade_keeps_settings_and_prunes(tenantctl, kube):
 
 def _an_image_that_cannot_be_had_is_named(tenantctl):
     code, _, err = tenantctl("install", "--image", "tenantctl.local/no-such:1", "--timeout", "15")
-    assert code == 5
+    assert code == 1
     assert "tenantctl-reconciler is not available: pod tenantctl-reconciler-" in err
     assert "no-such:1" in err
 
