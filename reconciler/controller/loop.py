@@ -214,9 +214,17 @@ class Loop:
         watch = self.world.regions.get(region)
         if trouble:
             log.warning("region does not answer", region=region, error=trouble)
+            self.queue.add(self._in_order(self._under_way(region)))
         elif watch and not watch.trouble:
             log.info("region answers", region=region)
             self.queue.add(self._in_order(self._all()))
+
+    def _under_way(self, region: str) -> Iterable[Key]:
+        """Those that are or are to be in a region and are not Ready: what they wait for may be another thing now."""
+        for record in self.world.records.values():
+            ready = condition(record, READY) if isinstance(record, Record) else None
+            if record.key and not (ready and ready.status) and region in self._regions_of(record.key):
+                yield record.key
 
     def _freed(self, region: str) -> None:
         """A run is over: wake as many of those that wait for a place as could be launched, the first in order."""

@@ -183,6 +183,7 @@ class World:
         damaged = next((item.why for item in (record, placement) if isinstance(item, Damaged)), "")
         return Observed(
             record=record if isinstance(record, Record) else None,
+            region=region.name if region else "",
             placement=placement if isinstance(placement, Placement) else None,
             upserts=region.upserts if region else {},
             active=self._active(key, region, record if isinstance(record, Record) else None),

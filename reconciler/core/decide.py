@@ -81,14 +81,15 @@ def _seen(key: Key, declaration: Declaration | None, observed: Observed) -> Acti
     record = observed.record
     if declaration is None or declaration.state == "Decommissioned":
         return _decommission(key, declaration, record) if record else None
-    if record and record.region != declaration.region and _placed(record, observed.placement):
+    if record and record.region != declaration.region and _placed(record, declaration, observed):
         return _migrate(declaration, record)
     return _upsert(declaration, observed)
 
 
-def _placed(record: Record, placement: Placement | None) -> bool:
+def _placed(record: Record, declaration: Declaration, observed: Observed) -> bool:
     """Whether anything may exist in the recorded region; before that, another region is only another plan."""
-    return bool(record.applied_digest or record.claim or placement)
+    elsewhere = observed.placement and observed.region != declaration.region
+    return bool(record.applied_digest or record.claim or elsewhere)
 
 
 def _decommission(key: Key, declaration: Declaration | None, record: Record) -> Action:

@@ -71,6 +71,7 @@ def _key_of(found: Mapping[str, str], spec: Json) -> Key | None:
 class Observed:
     """What is known of one environment at one moment.
 
+    `region`: whose placement and Jobs these are: where the environment is, or is to be if nothing is placed there.
     `upserts`: every trusted lifecycle Job of the region that has the verb, as step → hash; None when nobody looked
     (offline). `silent`: regions that do not answer, with what happened. `active`: runs of the key that are not over.
     `fleet`: what is paused for many at once. `damaged`: why the record or the placement could not be read.
@@ -83,3 +84,4 @@ class Observed:
     silent: Mapping[str, str] = field(default_factory=dict)
     damaged: str = ""
     fleet: Fleet = field(default_factory=Fleet)
+    region: str = ""

@@ -116,3 +116,13 @@ def test_the_placement_is_left_alone_when_it_says_so_already() -> None:
 
 def test_a_record_goes_on_from_a_placement_that_outlived_it() -> None:
     assert launch.new_record(OF, replace(all_done(OF), epoch=7)).epoch == 7
+
+
+def test_a_run_that_was_there_and_is_deleted_at_once_is_not_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory = Memory()
+    record = claimed(memory)
+    memory.add("run", {"metadata": {"name": record.claim.run}, "spec": {}})
+    monkeypatch.setattr(memory, "find_run", lambda name: None)
+    assert launch.post(memory, record, None) == (None, "")

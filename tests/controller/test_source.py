@@ -123,3 +123,42 @@ def test_a_missing_branch_is_trouble_and_passes(folder: Path) -> None:
         first = commit(folder, "first")
         assert revision(told) == first
         assert source.trouble == ""
+
+
+class Stub:
+    """A repository that has one commit."""
+
+    def fetch(self) -> None:
+        """Nothing."""
+
+    def resolve(self, ref: str) -> str:
+        return "c0ffee"
+
+    def desired(self, commit: str) -> Desired:
+        return Desired(commit, {}, {}, ())
+
+
+def test_a_commit_that_could_not_be_taken_is_told_again_and_the_thread_goes_on() -> None:
+    told: list[Desired] = []
+    errors: list[TenantctlError] = []
+
+    def take(desired: Desired) -> None:
+        told.append(desired)
+        if len(told) == 1:
+            raise RuntimeError("unforeseen")
+        source.stop()
+
+    source = Source(Stub(), "main", 0.01, None, take, errors.append)
+    source.run()
+    assert len(told) == 2
+    assert "unforeseen" in str(errors[0])
+
+
+def test_references_that_cannot_be_watched_are_said_and_read_at_the_interval(tmp_path: Path) -> None:
+    errors: queue.Queue[TenantctlError] = queue.Queue()
+    source = Source(Stub(), "main", 3600, tmp_path / "missing", lambda desired: None, errors.put)
+    thread = threading.Thread(target=source.run, daemon=True)
+    thread.start()
+    assert "references are not watched" in str(errors.get(timeout=WAIT))
+    source.stop()
+    thread.join(WAIT)

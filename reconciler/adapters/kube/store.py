@@ -7,9 +7,7 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 Json = dict[str, Any]
 Name = tuple[str, str]
-DROPPED_MOST = (
-    1000  # an answer to a read or write of ours that comes later than the news of the end is only moments late
-)
+DROPPED_MOST = 1000  # an answer of ours that comes later than the news of the end is only moments late
 
 
 class Store(Generic[T]):

@@ -87,3 +87,21 @@ def test_trouble_is_over_when_the_server_answers_again(monkeypatch: Any) -> None
     _, _, told = reflect(script, lambda store, reflector: bool(store.values()) and not reflector.trouble)
     assert "down" in told[0]
     assert told[1] == ""
+
+
+def test_a_listing_that_broke_off_is_made_again_from_its_beginning(monkeypatch: Any) -> None:
+    monkeypatch.setattr(module, "WAIT_FIRST", 0.01)
+    first = (200, {"metadata": {"resourceVersion": "3", "continue": "more"}, "items": [item("a", 1)]})
+    script = [first, (503, {"reason": "x", "message": "down"}), listing(4, item("a", 1), item("b", 2))]
+    stored, asked, told = reflect(script, lambda store, _: len(store.values()) == 2)
+    assert stored == ["a", "b"]
+    assert "watch" not in asked[2]
+    assert "down" in told[0], "half a listing is not the answer"
+
+
+def test_something_unforeseen_is_told_and_the_thread_goes_on(monkeypatch: Any) -> None:
+    monkeypatch.setattr(module, "WAIT_FIRST", 0.01)
+    script = [listing(3), (200, [event("ADDED", {"metadata": {"resourceVersion": "4"}})]), listing(5, item("b", 5))]
+    stored, _, told = reflect(script, lambda store, _: store.values() == ["b"])
+    assert stored == ["b"]
+    assert any("unexpected KeyError" in each for each in told)

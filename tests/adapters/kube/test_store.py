@@ -1,5 +1,6 @@
 """The store: the newest version wins, groups follow, and listeners hear of what really changed."""
 
+import threading
 from typing import Any
 
 from reconciler.adapters.kube.store import Store
@@ -56,3 +57,42 @@ def test_an_object_of_no_interest_is_not_kept() -> None:
     store.put(raw("a", 1, None))
     assert store.values() == []
     assert told == []
+
+
+def test_news_of_an_end_that_is_old_leaves_what_was_made_since() -> None:
+    store, _ = make()
+    store.put(raw("a", 5, "blue"))
+    store.drop(raw("a", 4))
+    assert store.get("n", "a") == "blue"
+
+
+def test_an_answer_that_comes_after_the_news_of_the_end_brings_nothing_back() -> None:
+    store, _ = make()
+    store.put(raw("a", 5))
+    store.drop(raw("a", 6))
+    store.put(raw("a", 5))
+    assert store.values() == []
+    store.put(raw("a", 7))
+    assert store.values() == ["red"]
+
+
+def test_a_value_that_is_replaced_is_there_all_the_while() -> None:
+    seen: list[str | None] = []
+
+    def look_meanwhile(color: str) -> str:
+        if looking:
+            thread = threading.Thread(target=lambda: seen.append(store.get("n", "a")))
+            thread.start()
+            thread.join(0.05)
+            threads.append(thread)
+        return color
+
+    looking: list[bool] = []
+    threads: list[threading.Thread] = []
+    store: Store[str] = Store(lambda item: item["color"], look_meanwhile, lambda old, new: None)
+    store.put(raw("a", 1, "red"))
+    looking.append(True)
+    store.put(raw("a", 2, "blue"))
+    for thread in threads:
+        thread.join(5)
+    assert None not in seen

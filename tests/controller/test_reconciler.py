@@ -1,0 +1,178 @@
+"""One pass at moments that seldom come: old memories, deaths, damage, and regions that go. `test_model` found most."""
+
+from typing import Any
+
+import pytest
+
+from reconciler.core.condition import READY
+from reconciler.core.record import Record, condition, read_record
+from tests.controller.life import KEYS, Life
+from tests.controller.memory import Cluster, Died
+from tests.controller.process import Process
+
+KEY = KEYS[0]
+HOME, EAST = "eu-west", "us-east"
+
+
+@pytest.fixture
+def life() -> Life:
+    life = Life()
+    life.settle_in()
+    return life
+
+
+def record(life: Life) -> Record:
+    return read_record(life.control.objects["record", KEY.dotted])
+
+
+def reason(life: Life) -> str:
+    ready = condition(record(life), READY)
+    assert ready is not None
+    return ready.reason
+
+
+def home(life: Life) -> Cluster:
+    return life.regions[HOME]
+
+
+def ready(life: Life) -> Process:
+    process = Process(life)
+    process.settle()
+    life.everything_succeeds()
+    process.settle()
+    assert reason(life) == "Applied"
+    return process
+
+
+def test_a_claim_that_is_remembered_as_open_is_not_posted_after_its_end(life: Life) -> None:
+    life.fuse.die_at = 6  # record, placement and claim are written, the run is not
+    with pytest.raises(Died):
+        Process(life).work()
+    life.fuse.die_at = -1
+    old, other = Process(life), Process(life)
+    other.settle()
+    life.delete_run(0, completed=False)
+    other.settle()
+    assert reason(life) == "RunDeleted"
+    old.work()
+    assert life.runs() == []
+
+
+def test_what_a_run_by_hand_did_counts_before_the_watch_tells_of_it(life: Life) -> None:
+    process = ready(life)
+    life.release(HOME, "billing", 2)
+    life.run_by_hand(KEY, HOME)
+    life.everything_succeeds()
+    process.deliver(HOME, "job")
+    process.deliver(HOME, "run")
+    process.work(5)
+    process.settle()
+    assert (reason(life), record(life).seq) == ("Applied", 1)
+
+
+@pytest.mark.parametrize("after", range(11))
+def test_a_region_changed_before_anything_was_placed_is_no_move_wherever_the_process_dies(
+    life: Life, after: int
+) -> None:
+    home(life).silent = True
+    Process(life).settle()
+    assert (reason(life), record(life).region) == ("RegionNotAnswering", HOME)
+    home(life).silent = False
+    life.change(KEY, {"seats": 1, "region": EAST})
+    life.fuse.die_at = life.fuse.writes + after
+    with pytest.raises(Died):
+        Process(life).settle()
+    life.fuse.die_at = -1
+    Process(life).settle()
+    assert (reason(life), record(life).region) == ("Progressing", EAST)
+    assert len(life.regions[EAST].all("run")) == 1
+
+
+def test_a_placement_that_outlived_its_record_is_taken_up_where_it_is(life: Life) -> None:
+    ready(life)
+    life.delete_record(KEY)
+    life.regions[EAST].silent = True
+    life.change(KEY, {"seats": 1, "region": EAST})
+    Process(life).settle()
+    assert record(life).region == EAST
+    life.change(KEY, {"seats": 1, "region": HOME})
+    process = Process(life)
+    life.regions[EAST].silent = False
+    process.settle()
+    assert (reason(life), record(life).region) == ("Applied", HOME)
+
+
+def test_a_run_in_a_region_that_is_not_listed_any_more_is_said_and_goes_on_when_it_is_back(life: Life) -> None:
+    process = Process(life)
+    process.settle()
+    region = life.listed.pop(HOME)
+    life.commit()
+    process.settle()
+    assert reason(life) == "UnknownRegion"
+    life.listed[HOME] = region
+    life.commit()
+    process.settle()
+    assert reason(life) == "Progressing"
+
+
+def test_a_silent_region_is_said_of_a_run_in_progress(life: Life) -> None:
+    process = Process(life)
+    process.settle()
+    home(life).silent = True
+    process.settle()
+    assert reason(life) == "RegionNotAnswering"
+
+
+@pytest.mark.parametrize("during_a_run", [True, False])
+def test_a_damaged_placement_is_said_on_the_record_until_it_is_repaired(life: Life, during_a_run: bool) -> None:
+    process = Process(life)
+    process.settle()
+    if not during_a_run:
+        process = ready(life)
+    before = reason(life)
+    life.damage(KEY, (HOME, "placement"))
+    process.settle()
+    assert reason(life) == "StateDamaged"
+    life.repair()
+    process.settle()
+    assert reason(life) == before
+
+
+def test_a_damaged_record_is_left_alone(life: Life) -> None:
+    process = ready(life)
+    life.damage(KEY, ("control", "record"))
+    writes = life.fuse.writes
+    process.settle()
+    assert life.fuse.writes == writes
+
+
+def test_policy_is_copied_while_a_run_is_in_progress(life: Life) -> None:
+    process = Process(life)
+    process.settle()
+    life.change(KEY, {"seats": 1, "region": HOME, "ring": 3})
+    process.settle()
+    assert record(life).claim
+    assert record(life).policy.ring == 3
+
+
+def test_a_placement_that_is_deleted_is_made_again_also_where_no_step_is_wanted(life: Life) -> None:
+    life.change(KEY, {"seats": 1, "region": HOME, "services": []})
+    process = ready(life)
+    life.delete_placement(KEY, HOME)
+    process.settle()
+    assert home(life).find_placement(KEY)
+
+
+def test_a_stopped_copy_with_a_damaged_time_holds_nothing_up(life: Life) -> None:
+    process = Process(life)
+    process.settle()
+    memory = home(life)
+    life.bridges_start(0, False)
+    life.stop_run(0, "Stop", False)
+    copy: Any = memory.copies()[0]
+    stored = memory.objects["job", f"{copy.namespace}/{copy.name}"]
+    stored["metadata"]["annotations"]["tenantctl.io/stopped-at"] = "yesterday"
+    memory.put("job", f"{copy.namespace}/{copy.name}", stored)
+    life.pods_end(0)
+    process.settle()
+    assert reason(life) == "RunStopped"
