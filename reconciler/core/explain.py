@@ -72,7 +72,7 @@ def _pattern(_: Any, text: str, value: Any, __: Any) -> Iterator[Any]:
 def _identity(kind: Kind, value: Any, source: bytes) -> Problem | None:
     """A document of another kind or version gets one message, not one per field that its own format has."""
     if not isinstance(value, dict):
-        return problem(source, (), "type", f"the file is {_a(value)}, not a mapping; begin it with apiVersion and kind")
+        return problem(source, (), "wrong-type", f"the file is {_a(value)}, not a mapping; begin it with apiVersion and kind")
     version, said = value.get("apiVersion"), value.get("kind")
     if version is not None and version != KNOWN_VERSION:
         return problem(source, ("apiVersion",), "api-version", _version(version))
@@ -110,7 +110,7 @@ def _type(error: Any, source: bytes) -> Iterator[Problem]:
     said = " or ".join(A_TYPE.get(name, name) for name in wanted)
     quotable = "string" in wanted and not isinstance(error.instance, (dict, list, type(None)))
     hint = "; quote it" if quotable else ""
-    yield problem(source, _path(error), "type", f"{_name(error)} is {_a(error.instance)}, not {said}{hint}")
+    yield problem(source, _path(error), "wrong-type", f"{_name(error)} is {_a(error.instance)}, not {said}{hint}")
 
 
 def _value(error: Any, source: bytes) -> Iterator[Problem]:

@@ -180,6 +180,12 @@ def test_below_the_root_of_a_work_tree_all_of_it_is_checked(
     assert capsys.readouterr().out == "../acme/staging.yaml\n"
 
 
+def test_a_value_of_the_wrong_type_reads_as_a_sentence(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(fleet, STAGING, "region: eu-west, tier: [gold]")
+    assert run(["validate"]) == 3
+    assert ": wrong-type tier is a list, not " in capsys.readouterr().out
+
+
 def test_an_unknown_form_is_a_usage_error(fleet: Path) -> None:
     assert run(["validate", "-o", "xml"]) == 64
 
