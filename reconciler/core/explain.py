@@ -72,7 +72,9 @@ def _pattern(_: Any, text: str, value: Any, __: Any) -> Iterator[Any]:
 def _identity(kind: Kind, value: Any, source: bytes) -> Problem | None:
     """A document of another kind or version gets one message, not one per field that its own format has."""
     if not isinstance(value, dict):
-        return problem(source, (), "wrong-type", f"the file is {_a(value)}, not a mapping; begin it with apiVersion and kind")
+        return problem(
+            source, (), "wrong-type", f"the file is {_a(value)}, not a mapping; begin it with apiVersion and kind"
+        )
     version, said = value.get("apiVersion"), value.get("kind")
     if version is not None and version != KNOWN_VERSION:
         return problem(source, ("apiVersion",), "api-version", _version(version))

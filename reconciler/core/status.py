@@ -74,7 +74,8 @@ def _conditions(record: Record, decision: Decision) -> tuple[Condition, ...]:
 def _running(record: Record) -> tuple[Condition, ...]:
     claim = record.claim
     assert claim is not None
-    message = f"run {claim.run}, attempt {claim.attempt}, {len(claim.steps)} steps"
+    steps = "1 step" if len(claim.steps) == 1 else f"{len(claim.steps)} steps"
+    message = f"run {claim.run}, attempt {claim.attempt}, {steps}"
     return _triple(False, "Progressing", message, reconciling=True)
 
 

@@ -104,3 +104,10 @@ def test_a_notice_stands_beside_ready_and_stays_while_nobody_knows() -> None:
     told = with_status(record(OF), OF, "new", Decision(KEY, notice="no lifecycle Job of service x is there"), NOW)
     assert conditions_by_type(told)["Ready"].message.endswith("; no lifecycle Job of service x is there")
     assert with_status(told, OF, "new", Decision(KEY, notice=None), NOW + 9) == told
+
+
+@pytest.mark.parametrize(("steps", "text"), [((BILLING,), "attempt 1, 1 step"), ((BILLING, BILLING), "2 steps")])
+def test_steps_are_counted_as_people_do(steps: tuple[Any, ...], text: str) -> None:
+    claimed = record(OF, claim=replace(CLAIM, steps=steps))
+    after = with_status(claimed, OF, "new", held(HoldReason.RUN_IN_PROGRESS), NOW)
+    assert conditions_by_type(after)["Ready"].message.endswith(text)

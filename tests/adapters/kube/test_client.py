@@ -41,7 +41,9 @@ def test_an_answer_that_is_no_json_is_cut() -> None:
 def test_a_server_that_is_not_there_is_unavailable() -> None:
     with api_server([]) as (kube, _):
         pass
-    with pytest.raises(errors.Unavailable, match=r"^context stand-in: http://127\.0\.0\.1:\d+ does not answer: connection refused$"):
+    with pytest.raises(
+        errors.Unavailable, match=r"^context stand-in: http://127\.0\.0\.1:\d+ does not answer: connection refused$"
+    ):
         kube.get(CONFIG_MAPS, "n", "x")
 
 

@@ -15,7 +15,12 @@ from reconciler.core.errors import UsageError
 def kubeconfig(path: Path, *names: str, current: str = "") -> str:
     contexts = [{"name": name, "context": {"cluster": "c", "user": "u"}} for name in names]
     clusters = [{"name": "c", "cluster": {"server": "http://127.0.0.1:9"}}]
-    document = {"current-context": current, "contexts": contexts, "clusters": clusters, "users": [{"name": "u", "user": {}}]}
+    document = {
+        "current-context": current,
+        "contexts": contexts,
+        "clusters": clusters,
+        "users": [{"name": "u", "user": {}}],
+    }
     path.write_text(json.dumps({"apiVersion": "v1", "kind": "Config"} | document))
     return str(path)
 
@@ -69,5 +74,7 @@ def test_a_certificate_that_is_not_trusted_is_no_silence() -> None:
 def test_a_name_that_leads_nowhere_and_a_server_that_hangs() -> None:
     timeout = unavailable("h", "h", urllib3.exceptions.ReadTimeoutError(None, "", "Read timed out."))  # type: ignore[arg-type]
     assert str(timeout) == "h does not answer: it went silent"
-    reset = urllib3.exceptions.ProtocolError("Connection aborted.", ConnectionResetError(104, "Connection reset by peer"))
+    reset = urllib3.exceptions.ProtocolError(
+        "Connection aborted.", ConnectionResetError(104, "Connection reset by peer")
+    )
     assert str(unavailable("h", "h", reset)) == "h does not answer: connection reset by peer"
