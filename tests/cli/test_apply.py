@@ -29,9 +29,14 @@ def follow(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def applied(plan: Plan, *words: str) -> tuple[int, set[Key]]:
         followed: set[Key] = set()
+
+        def noted(*arguments: Any) -> int:
+            followed.update(arguments[-1])
+            return 0
+
         monkeypatch.setattr("reconciler.cli.wiring.read_desired", lambda *_: desired(declaration()))
         monkeypatch.setattr("reconciler.cli.plan.cluster_plan", lambda *_: plan)
-        monkeypatch.setattr(apply, "_apply", lambda *arguments: followed.update(arguments[-1]) or 0)
+        monkeypatch.setattr(apply, "_apply", noted)
         return run(["apply", "--yes", *words]), followed
 
     return applied
