@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import KEY, cluster_options
-from reconciler.cli.output import note
+from reconciler.cli.options import KEY, cluster_options, timeout_option
+from reconciler.cli.output import count, note
 
 if TYPE_CHECKING:
     from reconciler.core.names import Key
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.argument("keys", type=KEY, nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All recorded environments.")
 @click.option("--wait", is_flag=True, help="Wait until they are Ready or Stalled.")
-@click.option("--timeout", default=600.0, show_default=True, metavar="SECONDS", help="How long to wait at most.")
+@timeout_option(600)
 @cluster_options
 def command(
     keys: "tuple[Key, ...]", everything: bool, wait: bool, timeout: float, context: str | None, kubeconfig: str | None
@@ -37,5 +37,5 @@ def command(
     mark = str(time.time_ns())
     for key in chosen:
         records.patch(key, {"reconcile": mark})
-    note(f"asked for {len(chosen)} environments")
+    note(f"asked for {count(len(chosen), "environment")}")
     return wait_settled(kube, chosen, mark, timeout) if wait else 0
