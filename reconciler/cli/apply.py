@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NOT_LISTED_YET = "not listed yet"
 
+REFUSED = 6
+
 
 @click.command()
 @repository_options
@@ -42,7 +44,7 @@ def command(
 ) -> int:
     """Do what the plan shows, once, and wait until it is done, and for runs in progress of what the plan holds.
 
-    Exit code 1: an environment of the plan did not become Ready, or is held by what no run mends.
+    Exit code 1: an environment of the plan did not become Ready; 6: something is held that no run mends.
     For use without a controller, or beside one: both write guarded claims, so nothing is launched twice.
     """
     from reconciler.cli.plan import INVALID, cluster_plan, print_plan
@@ -54,12 +56,13 @@ def command(
     print_plan(plan, "text")
     _check(plan, plan_id)
     keys, awaited = {action.key for action in plan.actions}, _awaited(plan) if wait else set()
-    left = int(any(_is_left(hold) for hold in plan.holds if hold.key not in keys | awaited))
+    left = REFUSED if any(_is_left(hold) for hold in plan.holds if hold.key not in keys | awaited) else 0
+    failed = 0
     if keys | awaited:
         if not yes and not _confirmed(plan, awaited - keys):
             return 1
-        left |= _apply(place, repository, desired.revision, wait, timeout, retry_wait, keys | awaited)
-    return left or (INVALID if plan.findings else 0)
+        failed = _apply(place, repository, desired.revision, wait, timeout, retry_wait, keys | awaited)
+    return failed or left or (INVALID if plan.findings else 0)
 
 
 def _awaited(plan: "Plan") -> "set[Key]":

@@ -37,5 +37,5 @@ def command(
     mark = str(time.time_ns())
     for key in chosen:
         records.patch(key, {"reconcile": mark})
-    note(f"asked for {count(len(chosen), "environment")}")
+    note(f"asked for {count(len(chosen), 'environment')}")
     return wait_settled(kube, chosen, mark, timeout) if wait else 0

@@ -49,9 +49,9 @@ def follow(monkeypatch: pytest.MonkeyPatch) -> Any:
         ((ACTION,), (), 0, {KEY}),
         ((), (HoldReason.RUN_IN_PROGRESS,), 0, {OTHER}),
         ((ACTION,), (HoldReason.RETRY_LATER,), 0, {KEY, OTHER}),
-        ((), (HoldReason.STALLED,), 1, set()),
-        ((ACTION,), (HoldReason.ATTEMPTS_USED_UP,), 1, {KEY}),
-        ((), (HoldReason.REGION_NOT_ANSWERING,), 1, set()),
+        ((), (HoldReason.STALLED,), 6, set()),
+        ((ACTION,), (HoldReason.ATTEMPTS_USED_UP,), 6, {KEY}),
+        ((), (HoldReason.REGION_NOT_ANSWERING,), 6, set()),
     ],
 )
 def test_it_waits_for_runs_in_progress_and_fails_where_something_stays_not_ready(

@@ -78,7 +78,7 @@ def test_missing_rights_are_named_with_their_remedy(fleet: Fleet) -> None:
     lab = fleet.lab
     service = lab.service("unbound", lifecycle_job("", "lifecycle", QUICK), bound=False)
     key = fleet.declare("unbound", service)
-    record = fleet.stalled(key, "LifecycleJobFailed")
+    record = fleet.stalled(key, "NotAllowed")
     remedy = f"tenantctl install --namespace {service}"
     assert "RoleBinding" in message(record)
     assert remedy in message(record)

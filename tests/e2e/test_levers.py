@@ -107,7 +107,7 @@ def test_everything_and_a_region_are_held_also_by_the_next_controller_and_by_app
 
     fleet.stop()
     words = ("--repository", str(fleet.repository.folder), "--ref", "main", "--yes")
-    assert "held: Paused" in fleet.tenantctl("apply", *words).stdout
+    assert "held: Paused" in fleet.tenantctl("apply", *words, code=6).stdout
     fleet.start()
     fleet.look(second)
     assert "region eu-west" in fleet.tenantctl("resume", "--all", "--yes").stderr
