@@ -71,6 +71,7 @@ class Loop:
             freed=self._freed,
             region=self._region_changed,
             paused=self._paused,
+            control=_control_changed,
         )
 
     # -- life ------------------------------------------------------------------------------------------------------
@@ -94,10 +95,9 @@ class Loop:
 
     def ready(self) -> str:
         """What is missing before anything can be decided; empty when nothing is."""
-        if not self.world.control.synced.is_set():
-            return f"records are not listed: {self.world.control.trouble}"
-        if not self.world.fleet_watch.synced.is_set():
-            return f"suspensions are not listed: {self.world.fleet_watch.trouble}"
+        for what, watch in (("records", self.world.control), ("suspensions", self.world.fleet_watch)):
+            if watch.trouble or not watch.synced.is_set():
+                return f"{what} are not known: {watch.trouble}"
         return "" if self.desired is not None else f"the repository is not read: {self.source.trouble}"
 
     def collect(self) -> None:

@@ -16,8 +16,8 @@ from reconciler.core.action import Action, Hold, HoldReason
 from reconciler.core.conclude import conclude, is_over
 from reconciler.core.decide import Decision, basis_of, decide, wanted_steps
 from reconciler.core.desired import Desired
-from reconciler.core.errors import Conflict, Damaged, NotAllowed, TenantctlError, Unprocessable
-from reconciler.core.job_copy import Copy
+from reconciler.core.errors import Conflict, Damaged, NotAllowed, TenantctlError, Unavailable, Unprocessable
+from reconciler.core.job_copy import Copy, genuine
 from reconciler.core.names import Key
 from reconciler.core.observed import Observed, Run, read_run
 from reconciler.core.placement import Placement, ended_patch, read_placement
@@ -78,6 +78,8 @@ class Reconciler:
             return self._settle(desired, observed, decision)
         if not decision.action.steps:
             return self._apply_without_run(desired, observed, decision)
+        if self._world.fleet_watch.trouble:
+            raise Unavailable(f"whether anything is suspended is not known: {self._world.fleet_watch.trouble}")
         if not self._reserve(decision.action, desired):
             return self._settle(desired, observed, _limited(decision))
         try:
@@ -197,7 +199,7 @@ class Reconciler:
         run = self._fresh_run(region, claim.run)
         if run is not None and not run.completed:
             return self._in_progress(record, desired)
-        copies = region.state.copies_of(claim.run)
+        copies = [copy for copy in region.state.copies_of(claim.run) if genuine(copy, claim.steps)]
         self._stop_orphans(region, run, copies)
         if not is_over(run, copies):
             return self._in_progress(record, desired, again_after=5)
@@ -246,10 +248,13 @@ class Reconciler:
         for region in self._world.regions.values():
             if region.trouble:
                 continue
-            copies = region.copies(key)
-            for name in {copy.run for copy in copies if not copy.finished and not copy.stopped}:
-                self._sweep_run(region, name, [copy for copy in copies if copy.run == name])
-            self._delete_old(region, copies)
+            with contextlib.suppress(NotAllowed):  # a right that is missing there keeps nothing else from being done
+                self._sweep_region(region, region.copies(key, observed.record))
+
+    def _sweep_region(self, region: RegionWatch, copies: list[Copy]) -> None:
+        for name in {copy.run for copy in copies if not copy.finished and not copy.stopped}:
+            self._sweep_run(region, name, [copy for copy in copies if copy.run == name])
+        self._delete_old(region, copies)
 
     def _sweep_run(self, region: RegionWatch, name: str, copies: Iterable[Copy]) -> None:
         cached = region.runs.get(region.state.namespace, name)

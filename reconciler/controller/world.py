@@ -12,7 +12,7 @@ from reconciler.adapters.kube.store import Store
 from reconciler.core import labels
 from reconciler.core.declaration import Declaration
 from reconciler.core.fleet import Fleet, Scope, read_fleet
-from reconciler.core.job_copy import Copy, read_copy
+from reconciler.core.job_copy import Copy, genuine, read_copy
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
 from reconciler.core.names import Key
 from reconciler.core.observed import Observed, Run, read_run
@@ -102,9 +102,16 @@ class RegionWatch:
         """The lifecycle Jobs of enabled namespaces."""
         return [job for job in self.discovered() if self.namespaces.get("", job.namespace)]
 
-    def copies(self, key: Key) -> list[Copy]:
-        """The copies of one environment."""
-        return [copy for copy in self.jobs.grouped(key) if isinstance(copy, Copy)]
+    def copies(self, key: Key, record: Record | None) -> list[Copy]:
+        """The copies of one environment, of steps that are claimed or have an outcome."""
+        steps = self.steps(key, record)
+        return [copy for copy in self.jobs.grouped(key) if isinstance(copy, Copy) and genuine(copy, steps)]
+
+    def steps(self, key: Key, record: Record | None) -> set[Step]:
+        """The steps that may have copies: bridges write an outcome before a copy runs, claims name theirs before."""
+        placement = self.placement(key)
+        claimed = record.claim.steps if record and record.claim else ()
+        return {*claimed, *(placement.outcomes if isinstance(placement, Placement) else ())}
 
     def placement(self, key: Key) -> Placement | Damaged | None:
         """The placement of one environment."""
@@ -207,7 +214,7 @@ class World:
         if region is None:
             return ()
         runs = {run.name for run in region.runs.grouped(key) if not run.completed}
-        runs |= {copy.run for copy in region.copies(key) if not copy.finished}
+        runs |= {copy.run for copy in region.copies(key, record) if not copy.finished}
         return tuple(sorted(runs))
 
     def _fleet_changed(self, before: Fleet | None, after: Fleet | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.core import labels
+from reconciler.core import labels, plain_json
 from reconciler.core.names import Key
 from reconciler.core.step import Kind, Step, suffix
 
@@ -52,10 +52,11 @@ class Claim:
     @classmethod
     def load(cls, text: str) -> "Claim":
         """Read what `dump` wrote. Raises ValueError when it is something else."""
-        data = json.loads(text)
+        data = plain_json.loads(text)
         try:
-            return cls(**data | {"steps": tuple(Step.parse(step) for step in data["steps"])})
-        except (KeyError, TypeError) as error:
+            steps = tuple(Step.parse(step) for step in data["steps"])
+            return plain_json.typed(cls(**data | {"steps": steps}))
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"no claim: {error!r}") from error
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from reconciler.core import plain_json
 from reconciler.core.mark import Mark
 from reconciler.core.names import Key
 from reconciler.core.record import Entry, Record
@@ -114,7 +115,7 @@ def read_fleet(config_map: Json) -> Fleet:
 
 def _history(text: str) -> tuple[Entry, ...]:
     try:
-        return tuple(Entry(**item) for item in json.loads(text))
+        return tuple(Entry(**item) for item in plain_json.loads(text))
     except (ValueError, TypeError):
         return ()
 

@@ -4,7 +4,7 @@ A copy carries on itself what a bridge that lost its process has to know again (
 was read), so any later bridge of the same run adopts it by name. `core.injection` says what its containers are given.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +101,15 @@ def read_copy(raw: Json) -> Copy | None:
         )
     except (KeyError, ValueError):
         return None
+
+
+def genuine(copy: Copy, steps: Container[Step]) -> bool:
+    """Whether a Job that says it is a copy is one: of a step that was claimed or has an outcome, where it belongs.
+
+    Labels prove nothing: any namespace can have a Job with ours.
+    """
+    where = (copy.namespace, copy.name) == (copy.step.namespace, copy_name(copy.step.name, copy.run, copy.step))
+    return where and copy.step in steps
 
 
 def copy_name(job: str, run: str, step: Step) -> str:

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any
 
+from reconciler.core import plain_json
 from reconciler.core.times import parse_rfc3339
 
 
@@ -56,7 +57,7 @@ class Mark:
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        data = json.loads(text)
+        data = plain_json.loads(text)
     except ValueError:
         return None
     return data if isinstance(data, dict) else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from reconciler.core import plain_json
 from reconciler.core.step import Step
 
 REQUIRED = frozenset({"step", "digest", "epoch", "run", "result"})
@@ -80,8 +81,8 @@ class Outcome:
     def load(cls, text: str) -> "Outcome":
         """Read what `dump` wrote. Raises ValueError when it is something else."""
         try:
-            data = json.loads(text)
-            return cls(
+            data = plain_json.loads(text)
+            outcome = cls(
                 step=Step.parse(data["step"]),
                 digest=data["digest"],
                 epoch=int(data["epoch"]),
@@ -97,5 +98,6 @@ class Outcome:
                 entry=data.get("entry"),
                 at=data.get("at", ""),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+            return plain_json.typed(outcome)
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"no outcome: {error!r}") from error

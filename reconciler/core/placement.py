@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from reconciler.core import labels
+from reconciler.core import labels, plain_json
 from reconciler.core.declaration import Declaration
 from reconciler.core.errors import Damaged
 from reconciler.core.names import Key
@@ -77,12 +77,12 @@ def read_placement(config_map: Json) -> Placement:
         )
     except KeyError as error:
         raise Damaged(f"placement {metadata['name']}: key {error} is missing") from error
-    except ValueError as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise Damaged(f"placement {metadata['name']}: {error}") from error
 
 
 def _document(text: str) -> Mapping[str, Any]:
-    declaration = json.loads(text)
+    declaration = plain_json.loads(text)
     if not isinstance(declaration, dict) or not isinstance(declaration.get("spec"), dict):
         raise ValueError("key 'declaration' holds no declaration")
     return declaration

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.core import labels
+from reconciler.core import labels, plain_json
 from reconciler.core.claim import Claim
 from reconciler.core.condition import Condition
 from reconciler.core.declaration import Policy
 from reconciler.core.errors import Damaged
 from reconciler.core.names import Key
+from reconciler.core.plain_json import typed
 
 Json = dict[str, Any]
 
@@ -88,7 +89,7 @@ def read_record(config_map: Json) -> Record:
     try:
         return Record(
             key=Key.parse(metadata["name"]),
-            policy=Policy.from_json(json.loads(data["policy"])),
+            policy=typed(Policy.from_json(plain_json.loads(data["policy"]))),
             region=data["region"],
             epoch=int(data["epoch"]),
             seq=int(data["seq"]),
@@ -96,13 +97,13 @@ def read_record(config_map: Json) -> Record:
             applied_revision=data.get("appliedRevision", ""),
             applied_digest=data.get("appliedDigest", ""),
             claim=Claim.load(data["claim"]) if data.get("claim") else None,
-            attempts=Attempts(**json.loads(data.get("attempts", "{}"))),
-            conditions=tuple(Condition(**item) for item in json.loads(data.get("conditions", "[]"))),
-            history=tuple(Entry(**item) for item in json.loads(data.get("history", "[]"))),
+            attempts=typed(Attempts(**plain_json.loads(data.get("attempts", "{}")))),
+            conditions=tuple(typed(Condition(**item)) for item in plain_json.loads(data.get("conditions", "[]"))),
+            history=tuple(typed(Entry(**item)) for item in plain_json.loads(data.get("history", "[]"))),
             retry=data.get("retry", ""),
             stop=data.get("stop", ""),
             pause=data.get("pause", ""),
-            noted=dict(json.loads(data.get("noted", "{}"))),
+            noted=dict(plain_json.loads(data.get("noted", "{}"))),
             reconcile=data.get("reconcile", ""),
             handled=data.get("handled", ""),
             uid=metadata.get("uid", ""),
@@ -110,7 +111,7 @@ def read_record(config_map: Json) -> Record:
         )
     except KeyError as error:
         raise Damaged(f"record {metadata['name']}: key {error} is missing") from error
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise Damaged(f"record {metadata['name']}: {error}") from error
 
 

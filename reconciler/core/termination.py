@@ -6,13 +6,15 @@ The kubelet keeps at most 4096 bytes of what the container wrote to /dev/termina
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 
+from reconciler.core import plain_json
 from reconciler.core.outcome import FailureClass
 from reconciler.core.text import cut, printable
 
 MESSAGE_MAX = 1024
 OUTPUTS_MAX = 2048
+OUTPUTS_DEPTH = 20  # levels; what is deeper is no message of the contract, and reads as text
 RETRY_AFTER_MAX = 86400
 LOG_TAIL = "FallbackToLogsOnError"
 FIELDS = frozenset({"class", "message", "retryAfter", "outputs"})
@@ -46,14 +48,10 @@ def read_termination(text: str, policy: str = "File") -> Termination:
 def _contract(text: str) -> dict[str, Any] | None:
     """The JSON object, when the text is one that has a field of the contract."""
     try:
-        said = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
+        said = plain_json.loads(text, OUTPUTS_DEPTH)
+    except ValueError:
         return None
     return said if isinstance(said, dict) and FIELDS & said.keys() else None
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _class(value: Any) -> FailureClass | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.core import plain_json
 from reconciler.core.job_copy import Copy
 from reconciler.core.outcome import FailureClass, Outcome, Result
 from reconciler.core.pod import Ended, ended
@@ -47,7 +48,7 @@ class Verdict:
 def load_verdict(text: str) -> Verdict:
     """Read what `dump` wrote; a stopped copy without it, or with damage, was stopped from outside."""
     try:
-        data = json.loads(text)
+        data = plain_json.loads(text)
         return failed(FailureClass(data["class"]), data["reason"], data["message"])
     except (ValueError, KeyError, TypeError):
         return failed(FailureClass.NEEDS_HUMAN, "Stopped", "the run was stopped")

@@ -1,9 +1,12 @@
+import os
 import time
 
 import pytest
 
 from tests.cluster import cluster, find, lifecycle
 from tests.cluster.failure import ClusterError
+
+NAME = os.environ.get("TENANTCTL_TEST_CLUSTER", "test")
 
 
 def test_nothing_is_found_where_nothing_was_started(tmp_path, monkeypatch):
@@ -19,11 +22,9 @@ def test_a_folder_too_long_for_sockets_is_refused_before_anything_starts(tmp_pat
 
 @pytest.mark.cluster
 def test_a_running_cluster_is_recognised_at_once_and_left_alone():
-    running = find("eu-west")
-    if running is None:
-        pytest.skip("no cluster eu-west: make cluster-up")
-    marks = {mark: mark.read_text() for mark in (cluster.state("eu-west") / "processes").iterdir()}
+    running = lifecycle.up(NAME, with_image=False)
+    marks = {mark: mark.read_text() for mark in (cluster.state(NAME) / "processes").iterdir()}
     begin = time.monotonic()
-    assert lifecycle.up("eu-west", with_image=False) == running
+    assert lifecycle.up(NAME, with_image=False) == running
     assert time.monotonic() - begin < 2
     assert {mark: mark.read_text() for mark in marks} == marks

@@ -62,6 +62,7 @@ class Process:
         self.loop = Loop(SETTINGS, METRICS, self._watch)
         self.loop.queue = WorkQueue(lambda: life.mono)
         self.world = World(NoCluster("memory"), labels.CONTROL_NAMESPACE, self.loop.listeners())
+        self.world.fleet_watch.trouble = ""
         self.reconciler = Spy(self.world, life.control, SETTINGS, lambda: life.now)
         self.loop.wire(self.world, mock.Mock(), self.reconciler)
         self.positions: dict[tuple[str, str], int] = {}

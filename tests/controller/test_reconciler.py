@@ -1,10 +1,12 @@
 """One pass at moments that seldom come: old memories, deaths, damage, and regions that go. `test_model` found most."""
 
+import copy
 from typing import Any
 
 import pytest
 
 from reconciler.core.condition import READY
+from reconciler.core.errors import NotAllowed
 from reconciler.core.record import Record, condition, read_record
 from tests.controller.life import KEYS, Life
 from tests.controller.memory import Cluster, Died
@@ -169,10 +171,55 @@ def test_a_stopped_copy_with_a_damaged_time_holds_nothing_up(life: Life) -> None
     memory = home(life)
     life.bridges_start(0, False)
     life.stop_run(0, "Stop", False)
-    copy: Any = memory.copies()[0]
-    stored = memory.objects["job", f"{copy.namespace}/{copy.name}"]
+    made: Any = memory.copies()[0]
+    stored = memory.objects["job", f"{made.namespace}/{made.name}"]
     stored["metadata"]["annotations"]["tenantctl.io/stopped-at"] = "yesterday"
-    memory.put("job", f"{copy.namespace}/{copy.name}", stored)
+    memory.put("job", f"{made.namespace}/{made.name}", stored)
     life.pods_end(0)
     process.settle()
     assert reason(life) == "RunStopped"
+
+
+@pytest.mark.parametrize("of_the_run", [False, True], ids=["of no run", "of the real run"])
+def test_a_job_of_a_stranger_that_says_it_is_a_copy_holds_nothing_up(life: Life, of_the_run: bool) -> None:
+    """Any namespace can have a Job with our labels; without the step being claimed, it is nobody's copy."""
+    process = Process(life)
+    process.settle()
+    memory = home(life)
+    life.bridges_start(0, False)
+    real: Any = memory.copies()[0]
+    forged = copy.deepcopy(memory.objects["job", f"{real.namespace}/{real.name}"])
+    forged["metadata"] |= {"namespace": "outsider", "name": "forged", "uid": "forged"}
+    forged["metadata"]["annotations"]["tenantctl.io/step"] = "job/upsert/outsider/forged"
+    if not of_the_run:
+        forged["metadata"]["labels"]["tenantctl.io/run"] = "nonexistent"
+    memory.put("job", "outsider/forged", forged)
+    process.settle()
+    life.everything_succeeds()
+    process.settle()
+    assert reason(life) == "Applied"
+    assert "tenantctl.io/stopped" not in memory.objects["job", "outsider/forged"]["metadata"]["labels"]
+
+
+def test_nothing_is_launched_while_nobody_knows_whether_it_is_suspended(life: Life) -> None:
+    process = Process(life)
+    process.world.fleet_watch.trouble = "403"
+    process.settle()
+    assert life.runs() == []
+    process.world.fleet_watch.trouble = ""
+    life.now += 700
+    life.mono += 700
+    process.settle()
+    assert len(life.runs()) > 0
+
+
+def test_a_right_that_is_missing_for_one_copy_holds_nothing_else_up(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = ready(life)
+
+    def refused(*_: Any) -> None:
+        raise NotAllowed("may not patch jobs")
+
+    monkeypatch.setattr(process.reconciler, "_sweep_region", refused)
+    assert process.reconciler.reconcile(KEY, life.desired).event == "unchanged"
