@@ -7,7 +7,7 @@ from reconciler.core.errors import UsageError
 
 Json = dict[str, Any]
 
-PUBLISHED = "ghcr.io/tenantctl/tenantctl"
+PUBLISHED = "tenantctl/tenantctl"  # in whatever registry a cluster asks first; none has it before the first release
 
 
 def published(version: str = __version__) -> str:
