@@ -15,7 +15,8 @@ from reconciler.bridge.patience import patiently
 from reconciler.bridge.placements import placement_of
 from reconciler.bridge.say import say
 from reconciler.bridge.world import AUTO, World
-from reconciler.core.discovery import COPIES_LEFT_OUT, TRUSTED, steps_of
+from reconciler.core import labels
+from reconciler.core.discovery import COPIES_LEFT_OUT, steps_of
 from reconciler.core.errors import Refused, UsageError
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
 from reconciler.core.placement import Placement
@@ -67,7 +68,7 @@ def lifecycle_jobs(kube: Kube, annotations: tuple[str, ...]) -> list[LifecycleJo
 
 def enabled(kube: Kube) -> frozenset[str]:
     """The namespaces that the platform labelled as taking part."""
-    items = patiently(lambda: list(kube.list(NAMESPACES, labelSelector=TRUSTED)))
+    items = patiently(lambda: list(kube.list(NAMESPACES, labelSelector=labels.TRUSTED)))
     return frozenset(item["metadata"]["name"] for item in items)
 
 

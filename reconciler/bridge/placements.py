@@ -1,6 +1,6 @@
 """The environment's placement: read at the start of a step, and given the step's outcome under its fence."""
 
-from datetime import UTC, datetime
+import time
 
 from reconciler.adapters.kube import Kube
 from reconciler.adapters.kube.resources import CONFIG_MAPS
@@ -10,6 +10,7 @@ from reconciler.bridge.world import World
 from reconciler.core.errors import NotFound, TenantctlError, Unprocessable
 from reconciler.core.outcome import Outcome
 from reconciler.core.placement import Placement, State, outcome_patch, read_placement
+from reconciler.core.times import rfc3339
 
 
 class NoPlacement(TenantctlError):
@@ -18,7 +19,7 @@ class NoPlacement(TenantctlError):
 
 def now() -> str:
     """The time in RFC 3339, as outcomes and stopped copies carry it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return rfc3339(time.time())
 
 
 def placement_of(kube: Kube, world: World) -> Placement:

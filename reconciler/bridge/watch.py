@@ -103,7 +103,7 @@ def _finished(watch: Watch) -> bool:
 @contextmanager
 def _reflecting(kube: Kube, watch: Watch) -> Iterator[None]:
     copy = watch.copy
-    jobs = f"{labels.KIND}={copy.kind},{labels.RUN}={copy.run}"
+    jobs = f"{labels.selects(copy.kind)},{labels.RUN}={copy.run}"
     wanted = ((JOBS, jobs, copy.name), (PODS, f"{JOB_NAME}={copy.name}", ""))
     reflectors = [_reflector(kube, watch, resource, selector, name) for resource, selector, name in wanted]
     watch.gone = lambda: reflectors[0].synced.is_set() and not watch.stored(copy)

@@ -106,7 +106,7 @@ def _print(given: dict[str, Any], namespaces: tuple[str, ...], no_reconciler: bo
     items = [item for namespace in namespaces for item in team(settings, namespace)] or render(settings)
     data("\n---\n".join(as_yaml(item) for item in items))
     for namespace in namespaces:
-        label = f"{labels.LIFECYCLE}={labels.ENABLED}"
+        label = labels.TRUSTED
         note(f"the platform lets {namespace} take part with: kubectl label namespace {namespace} {label}")
     return 0
 

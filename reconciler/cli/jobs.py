@@ -57,11 +57,11 @@ def _keys(annotations: Iterable[str]) -> tuple[str, ...]:
 def _discovered(context: str | None, kubeconfig: str | None, namespace: str | None, keys: Sequence[str]) -> list[Any]:
     from reconciler.adapters.kube import connect
     from reconciler.adapters.kube.resources import JOBS, NAMESPACES
-    from reconciler.core.discovery import COPIES_LEFT_OUT, TRUSTED, survey
+    from reconciler.core.discovery import COPIES_LEFT_OUT, survey
 
     kube = connect(context, kubeconfig)
     try:
-        enabled = {item["metadata"]["name"] for item in kube.list(NAMESPACES, labelSelector=TRUSTED)}
+        enabled = {item["metadata"]["name"] for item in kube.list(NAMESPACES, labelSelector=labels.TRUSTED)}
         return survey(kube.list(JOBS, namespace, labelSelector=COPIES_LEFT_OUT), enabled, keys)
     finally:
         kube.close()

@@ -20,7 +20,7 @@ def all_records(kube: Kube) -> Iterator[Record]:
     """Every readable record, sorted by key. Raises TenantctlError, naming the damaged one, after the others."""
     damaged = []
     found = []
-    for raw in kube.list(CONFIG_MAPS, labels.CONTROL_NAMESPACE, labelSelector=f"{labels.KIND}=record"):
+    for raw in kube.list(CONFIG_MAPS, labels.CONTROL_NAMESPACE, labelSelector=labels.selects("record")):
         try:
             found.append(read_record(raw))
         except ValueError as error:

@@ -69,7 +69,7 @@ class Covered:
 def covered(kube: Kube, scope: Scope) -> Covered:
     """Count what a scope covers. Raises NotFound, with what is known, for a tenant or region without any record."""
     marks = [
-        _place(raw) for raw in kube.list(CONFIG_MAPS, labels.CONTROL_NAMESPACE, labelSelector=f"{labels.KIND}=record")
+        _place(raw) for raw in kube.list(CONFIG_MAPS, labels.CONTROL_NAMESPACE, labelSelector=labels.selects("record"))
     ]
     names = {Reach.TENANT: 0, Reach.REGION: 1}
     index = names.get(scope.reach)

@@ -11,6 +11,7 @@ from reconciler.adapters.kube.state import RegionState
 from reconciler.adapters.kube.store import Store
 from reconciler.core import labels
 from reconciler.core.declaration import Declaration
+from reconciler.core.discovery import steps_of
 from reconciler.core.fleet import Fleet, Scope, read_fleet
 from reconciler.core.job_copy import Copy, genuine, read_copy
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
@@ -65,13 +66,11 @@ class RegionWatch:
         self.reflectors = self._reflectors(region.workflow_namespace)
 
     def _reflectors(self, namespace: str) -> list[Reflector]:
-        placements = f"{labels.KIND}=placement"
-        enabled = f"{labels.LIFECYCLE}={labels.ENABLED}"
         told = self._trouble_changed
         return [
-            Reflector(self.kube, CONFIG_MAPS, self.placements, namespace, placements, told),
+            Reflector(self.kube, CONFIG_MAPS, self.placements, namespace, labels.selects("placement"), told),
             Reflector(self.kube, WORKFLOWS, self.runs, namespace, "", told),
-            Reflector(self.kube, NAMESPACES, self.namespaces, None, enabled, told),
+            Reflector(self.kube, NAMESPACES, self.namespaces, None, labels.TRUSTED, told),
             Reflector(self.kube, JOBS, self.jobs, None, "", told),
         ]
 
@@ -86,7 +85,8 @@ class RegionWatch:
         generation = self._generation
         kept_at, found = self._upserts
         if kept_at != generation:
-            found = {job.step(Verb.UPSERT): job.hash for job in self.trusted() if job.has(Verb.UPSERT)}
+            offered = steps_of(self.discovered(), set(self.namespaces.values()), {}, Verb.UPSERT)
+            found = {step: job.hash for step, job in offered.items()}
             self._upserts = (generation, found)  # another thread may put an older one there: give back our own
         return found
 
@@ -104,8 +104,11 @@ class RegionWatch:
 
     def copies(self, key: Key, record: Record | None) -> list[Copy]:
         """The copies of one environment, of steps that are claimed or have an outcome."""
+        said = [copy for copy in self.jobs.grouped(key) if isinstance(copy, Copy)]
+        if not said:
+            return []
         steps = self.steps(key, record)
-        return [copy for copy in self.jobs.grouped(key) if isinstance(copy, Copy) and genuine(copy, steps)]
+        return [copy for copy in said if genuine(copy, steps)]
 
     def steps(self, key: Key, record: Record | None) -> set[Step]:
         """The steps that may have copies: bridges write an outcome before a copy runs, claims name theirs before."""
@@ -145,10 +148,10 @@ class World:
         self._listeners = listeners
         self._namespace = namespace
         self.records: Store[Record | Damaged] = Store(_record, _claimed_region, self._record_changed)
-        records = f"{labels.KIND}=record"
+        records = labels.selects("record")
         self.control = Reflector(control, CONFIG_MAPS, self.records, namespace, records, listeners.control)
         self.fleets: Store[Fleet] = Store(read_fleet, lambda fleet: None, self._fleet_changed)
-        fleets = f"{labels.KIND}=fleet"
+        fleets = labels.selects("fleet")
         self.fleet_watch = Reflector(control, CONFIG_MAPS, self.fleets, namespace, fleets, listeners.control)
         self.regions: dict[str, RegionWatch] = {}  # replaced, never changed: others are going through it
 

@@ -129,7 +129,13 @@ class Declaration:
 
     def uses_service(self, namespace: str) -> bool:
         """Whether the service in this namespace runs its lifecycle code for the environment."""
-        return self.services is None or namespace in self.services
+        return uses_service(self.spec, namespace)
+
+
+def uses_service(spec: Mapping[str, Any], namespace: str) -> bool:
+    """Whether a specification uses the service: absent `services` means all that are discovered."""
+    services = spec.get("services")
+    return services is None or namespace in services
 
 
 def path_of(key: Key) -> str:

@@ -8,28 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core import labels
+from reconciler.core.declaration import uses_service
 from reconciler.core.job_copy import kueue_managed
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
 from reconciler.core.step import Step
 
 Json = dict[str, Any]
 
-TRUSTED = f"{labels.LIFECYCLE}={labels.ENABLED}"  # selects the namespaces that take part
 # Selects Jobs; annotations cannot be selected.
 COPIES_LEFT_OUT = f"{labels.KIND}!={labels.COPY},{labels.KIND}!={labels.TRIAL}"
-
-
-def uses(spec: Mapping[str, Any], namespace: str) -> bool:
-    """Whether a declaration's spec uses the service: absent `services` means all that are discovered."""
-    services = spec.get("services")
-    return services is None or namespace in services
 
 
 def steps_of(
     jobs: Iterable[LifecycleJob], enabled: Collection[str], spec: Mapping[str, Any], verb: str
 ) -> dict[Step, LifecycleJob]:
     """The steps of one verb for an environment: of trusted Jobs that have the verb and whose service it uses."""
-    chosen = (job for job in jobs if job.namespace in enabled and job.has(verb) and uses(spec, job.namespace))
+    chosen = (job for job in jobs if job.namespace in enabled and job.has(verb) and uses_service(spec, job.namespace))
     return {job.step(verb): job for job in sorted(chosen, key=lambda job: (job.namespace, job.name))}
 
 
@@ -61,7 +55,7 @@ def _surveyed(raw: Json, enabled: Collection[str], annotations: Sequence[str]) -
 def distrust(job: LifecycleJob, enabled: Collection[str]) -> str:
     """Why the Job would not be run, with what to do about it; empty when it would be."""
     if job.namespace not in enabled:
-        return f"namespace {job.namespace} has no label {TRUSTED}; the platform team sets it"
+        return f"namespace {job.namespace} has no label {labels.TRUSTED}; the platform team sets it"
     if not job.verbs:
         return "its annotation names no verb that is known"
     return ""

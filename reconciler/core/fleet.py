@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from reconciler.core import plain_json
 from reconciler.core.mark import Mark
 from reconciler.core.names import Key
-from reconciler.core.record import Entry, Record
+from reconciler.core.record import Entry, Record, read_entries
 
 Json = dict[str, Any]
 
@@ -115,7 +114,7 @@ def read_fleet(config_map: Json) -> Fleet:
 
 def _history(text: str) -> tuple[Entry, ...]:
     try:
-        return tuple(Entry(**item) for item in plain_json.loads(text))
+        return read_entries(text)
     except (ValueError, TypeError):
         return ()
 

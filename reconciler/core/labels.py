@@ -29,6 +29,7 @@ OWNER = PREFIX + "owner"
 
 LIFECYCLE = PREFIX + "lifecycle"  # label on a namespace, set by the platform: its Jobs may be run
 ENABLED = "enabled"
+TRUSTED = f"{LIFECYCLE}={ENABLED}"  # selects the namespaces that take part
 VERBS_ANNOTATION = "collibra.com/tenant.lifecycle"  # on a lifecycle Job: the default key; a setting can add others
 
 CONTROL_NAMESPACE = "tenantctl"
@@ -41,3 +42,8 @@ BRIDGE = "tenantctl-bridge"
 def managed(kind: str) -> dict[str, str]:
     """The selector labels of our own objects of one kind."""
     return {MANAGED_BY: MANAGER, KIND: kind}
+
+
+def selects(kind: str) -> str:
+    """The label selector of our own objects of one kind."""
+    return f"{KIND}={kind}"

@@ -99,7 +99,7 @@ def read_record(config_map: Json) -> Record:
             claim=Claim.load(data["claim"]) if data.get("claim") else None,
             attempts=typed(Attempts(**plain_json.loads(data.get("attempts", "{}")))),
             conditions=tuple(typed(Condition(**item)) for item in plain_json.loads(data.get("conditions", "[]"))),
-            history=tuple(typed(Entry(**item)) for item in plain_json.loads(data.get("history", "[]"))),
+            history=read_entries(data.get("history", "[]")),
             retry=data.get("retry", ""),
             stop=data.get("stop", ""),
             pause=data.get("pause", ""),
@@ -113,6 +113,11 @@ def read_record(config_map: Json) -> Record:
         raise Damaged(f"record {metadata['name']}: key {error} is missing") from error
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise Damaged(f"record {metadata['name']}: {error}") from error
+
+
+def read_entries(text: str) -> tuple[Entry, ...]:
+    """Read lines of a history. Raises ValueError or TypeError when they are none."""
+    return tuple(typed(Entry(**item)) for item in plain_json.loads(text))
 
 
 def config_map_of(record: Record, namespace: str) -> Json:

@@ -154,7 +154,7 @@ def _listed(lacking: list[Right]) -> str:
 
 def services(kube: Kube, settings: Settings) -> Iterator[Finding]:
     """Has every namespace that takes part bound what its lifecycle Jobs need."""
-    selector = f"{labels.LIFECYCLE}={labels.ENABLED}"
+    selector = labels.TRUSTED
     names = sorted(item["metadata"]["name"] for item in kube.list(NAMESPACES, labelSelector=selector))
     if not names:
         remedy = f"kubectl label namespace NAMESPACE {selector}"

@@ -57,5 +57,5 @@ def left(kube: Kube, workflow_namespace: str, *, purge: bool) -> Iterator[str]:
             yield f"{number} {kind}s in namespace {namespace} (--purge removes them)"
     for item in kube.list(ROLE_BINDINGS, fieldSelector="metadata.name=tenantctl-lifecycle"):
         yield f"RoleBinding {item['metadata']['namespace']}/tenantctl-lifecycle, which is its team's"
-    for item in kube.list(NAMESPACES, labelSelector=f"{labels.LIFECYCLE}={labels.ENABLED}"):
+    for item in kube.list(NAMESPACES, labelSelector=labels.TRUSTED):
         yield f"the label {labels.LIFECYCLE} on namespace {item['metadata']['name']}, which is the platform's"

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.discovery import steps_of, survey, uses
+from reconciler.core.declaration import uses_service
+from reconciler.core.discovery import steps_of, survey
 from reconciler.core.labels import VERBS_ANNOTATION
 from reconciler.core.lifecycle_job import LifecycleJob
 
@@ -32,7 +33,11 @@ def test_steps(spec: dict[str, Any], verb: str, items: list[str]) -> None:
 
 
 def test_absent_services_are_all() -> None:
-    assert (uses({}, "a"), uses({"services": None}, "a"), uses({"services": []}, "a")) == (True, True, False)
+    assert (uses_service({}, "a"), uses_service({"services": None}, "a"), uses_service({"services": []}, "a")) == (
+        True,
+        True,
+        False,
+    )
 
 
 def raw(namespace: str, suspend: bool = True, verbs: str = "lifecycle.upsert", **marks: str) -> dict[str, Any]:

@@ -114,7 +114,7 @@ class RegionState:
 
     def copies_of(self, run: str) -> list[Copy]:
         """The copies of a run, as they are now, in all namespaces."""
-        selector = f"{labels.KIND}=copy,{labels.RUN}={run}"
+        selector = f"{labels.selects(labels.COPY)},{labels.RUN}={run}"
         found = (read_copy(raw) for raw in self._kube.list(JOBS, None, labelSelector=selector))
         return [copy for copy in found if copy]
 
