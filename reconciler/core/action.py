@@ -48,12 +48,44 @@ class HoldReason(StrEnum):
     IN_FLIGHT_LIMIT = "InFlightLimit"
     STATE_DAMAGED = "StateDamaged"
     NOT_YET_SUPPORTED = "NotYetSupported"
+    PROTECTED = "Protected"
+    DESTRUCTIVE_BUDGET = "DestructiveBudget"
+    SOURCE_NOT_TRUSTED = "SourceNotTrusted"
+    LOOKS_RENAMED = "LooksRenamed"
+    NOT_REVIEWED = "NotReviewed"
+    ROLLOUT_WAITING = "RolloutWaiting"
+    ROLLOUT_HALTED = "RolloutHalted"
+    VERBS_NOT_SYMMETRIC = "VerbsNotSymmetric"
+    RECORDS_LOST = "RecordsLost"
+    LIFECYCLE_JOB_MISSING = "LifecycleJobMissing"
+    SOURCE_UNREACHABLE = "SourceUnreachable"
+    MOVE_IN_PROGRESS = "MoveInProgress"
 
     @property
     def stalls(self) -> bool:
         """Whether only a change by somebody lifts it; the others, and whatever has a time, pass by themselves."""
-        passing = {self.RUN_IN_PROGRESS, self.RETRY_LATER, self.IN_FLIGHT_LIMIT, self.REGION_NOT_ANSWERING}
-        return self not in passing
+        return self not in {
+            self.RUN_IN_PROGRESS,
+            self.RETRY_LATER,
+            self.IN_FLIGHT_LIMIT,
+            self.REGION_NOT_ANSWERING,
+            self.ROLLOUT_WAITING,
+            self.RECORDS_LOST,
+            self.MOVE_IN_PROGRESS,
+        }
+
+    @property
+    def approvable(self) -> bool:
+        """Whether an approval lifts it (design §7); `Protected` only when the file is gone."""
+        return self in {
+            self.PROTECTED,
+            self.DESTRUCTIVE_BUDGET,
+            self.LOOKS_RENAMED,
+            self.NOT_REVIEWED,
+            self.ROLLOUT_HALTED,
+            self.LIFECYCLE_JOB_MISSING,
+            self.SOURCE_UNREACHABLE,
+        }
 
     @property
     def blinds(self) -> bool:

@@ -6,7 +6,7 @@ the API server itself refuses a second run of a claim, and a process that died i
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core import labels, plain_json
@@ -29,7 +29,10 @@ ARGUMENTS = {Kind.JOB: "jobs", Kind.RESOURCE: "resources", Kind.APPLICATION: "ap
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A launch that was decided. `noted`: the API server has said that the run exists. `basis`: see `Attempts`."""
+    """A launch that was decided. `noted`: the API server has said that the run exists. `basis`: see `Attempts`.
+
+    `parameters`: what the asker of an admin process gave it.
+    """
 
     seq: int
     verb: str
@@ -43,6 +46,7 @@ class Claim:
     at: str
     basis: str = ""
     noted: bool = False
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def dump(self) -> str:
         """The text that is kept on the record."""

@@ -7,6 +7,7 @@ whether somebody ended the run, and gives the next attempt's time or the reason 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from reconciler.core.attempts import Attempts
 from reconciler.core.claim import Claim
 from reconciler.core.decide import ATTEMPTS_MAX
 from reconciler.core.job_copy import Copy
@@ -14,7 +15,7 @@ from reconciler.core.lever import with_levers
 from reconciler.core.observed import Run
 from reconciler.core.outcome import Outcome, Result
 from reconciler.core.placement import Placement
-from reconciler.core.record import Attempts, Entry, Record
+from reconciler.core.record import Entry, Record
 from reconciler.core.step import Step
 from reconciler.core.times import rfc3339, seconds_between
 

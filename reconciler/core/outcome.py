@@ -39,7 +39,10 @@ class FailureClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one step. `hash` is the lifecycle Job's; `digest` that of what was wanted when it ran."""
+    """What became of one step. `hash` is the lifecycle Job's; `digest` that of what was wanted when it ran.
+
+    `verbs`: all that the lifecycle Job had then, so that a Job that is missing later is missed.
+    """
 
     step: Step
     digest: str
@@ -55,6 +58,7 @@ class Outcome:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     entry: Mapping[str, Any] | None = None
     at: str = ""
+    verbs: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -73,8 +77,9 @@ class Outcome:
             "result": self.result.value, "class": self.failure.value if self.failure else "", "reason": self.reason,
             "message": self.message, "retryAfter": self.retry_after, "owner": self.owner,
             "outputs": dict(self.outputs), "entry": self.entry, "at": self.at,
+            "verbs": list(self.verbs),
         }  # fmt: skip
-        said = {name: value for name, value in data.items() if name in REQUIRED or value not in ("", None, {}, 0)}
+        said = {name: value for name, value in data.items() if name in REQUIRED or value not in ("", None, {}, [], 0)}
         return json.dumps(said, separators=(",", ":"))
 
     @classmethod
@@ -97,6 +102,7 @@ class Outcome:
                 outputs=data.get("outputs", {}),
                 entry=data.get("entry"),
                 at=data.get("at", ""),
+                verbs=tuple(map(str, data.get("verbs", ()))),
             )
             return plain_json.typed(outcome)
         except (KeyError, TypeError, AttributeError, OverflowError) as error:

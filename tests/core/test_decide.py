@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.action import ActionKind, HoldReason, Plan, plan_id
+from reconciler.core.attempts import Attempts
 from reconciler.core.claim import Claim
 from reconciler.core.decide import ATTEMPTS_MAX, basis_of, decide, wanted_steps
 from reconciler.core.finding import Finding
 from reconciler.core.fleet import EVERYTHING, Fleet, Reach, Scope
 from reconciler.core.mark import Mark
 from reconciler.core.outcome import FailureClass, Result
-from reconciler.core.record import Attempts
 from reconciler.core.step import Step
 from reconciler.core.times import rfc3339
 from tests.core.fleet import (

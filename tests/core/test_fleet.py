@@ -79,9 +79,14 @@ def test_the_history_is_bounded() -> None:
     assert len(read_fleet({"data": written(Fleet(), *[(ACME, MARK)] * (HISTORY_MAX + 3))}).history) == HISTORY_MAX
 
 
-@pytest.mark.parametrize("config_map", [{}, {"data": None}, {"data": {"records": "0", "history": "{"}}])
+@pytest.mark.parametrize("config_map", [{}, {"data": None}, {"data": {"records": "-1", "history": "{"}}])
 def test_nothing_of_it_raises(config_map: dict[str, Any]) -> None:
     assert read_fleet(config_map) == Fleet()
+
+
+def test_it_says_how_many_records_there_are_and_which_commits_were_accepted() -> None:
+    data = {"records": "7", "accepted": "c0ffee", "source": "decaf"}
+    assert read_fleet({"data": data}) == Fleet(accepted="c0ffee", source="decaf", records=7)
 
 
 def test_a_pause_that_cannot_be_read_is_one() -> None:

@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core import placement, record
+from reconciler.core.attempts import Attempts
 from reconciler.core.claim import Claim, run_name, workflow_of
 from reconciler.core.condition import Condition
 from reconciler.core.declaration import Policy
 from reconciler.core.names import ENVIRONMENT_MAX, TENANT_MAX, Key
 from reconciler.core.outcome import FailureClass, Outcome, Result
-from reconciler.core.record import Attempts, Entry, Record
+from reconciler.core.record import Entry, Record
 from reconciler.core.step import Kind, Step, Verb
 from tests.core.fleet import BILLING, KEY, SEARCH, all_done, declaration
 

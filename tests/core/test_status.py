@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from reconciler.core.action import Action, ActionKind, Hold, HoldReason
+from reconciler.core.attempts import Attempts
 from reconciler.core.claim import Claim
 from reconciler.core.decide import Decision
 from reconciler.core.mark import Mark
-from reconciler.core.record import Attempts, conditions_by_type
+from reconciler.core.record import conditions_by_type
 from reconciler.core.status import with_status
 from tests.core.fleet import BILLING, KEY, NOW, declaration, record
 
