@@ -83,7 +83,7 @@ def cluster_plan(desired: "Desired", place: object) -> "Plan":
 
     assert isinstance(place, Place)
     world, records = synced_world(place, desired)
-    reconciler = reconciler_of(world, records, Settings())
+    reconciler = reconciler_of(place, world, records, Settings())
     keys = sorted(world.keys() | {*desired.environments, *desired.held})
     taken = {name: world.in_flight(name) for name in world.regions}
     return plan_of(desired, [reconciler.preview(key, desired) for key in keys], taken)

@@ -10,7 +10,8 @@ from pathlib import Path
 from reconciler.adapters.git import Repository
 from reconciler.adapters.kube import Kube, NoCluster, connect
 from reconciler.adapters.kube.connect import in_cluster
-from reconciler.adapters.kube.state import Records
+from reconciler.adapters.kube.state import Fleets, Records
+from reconciler.controller.history import Unknown
 from reconciler.controller.reconciler import Reconciler
 from reconciler.controller.settings import Settings
 from reconciler.controller.world import Listeners, RegionWatch, World
@@ -96,6 +97,7 @@ def _sync(reflector: object) -> None:
         reflector.trouble = str(error)  # type: ignore[attr-defined]
 
 
-def reconciler_of(world: World, records: Records, settings: Settings) -> Reconciler:
+def reconciler_of(place: Place, world: World, records: Records, settings: Settings) -> Reconciler:
     """One pass at a time over a world."""
-    return Reconciler(world, records, settings, time.time)
+    fleets = Fleets(place.control(), labels.CONTROL_NAMESPACE)
+    return Reconciler(world, records, settings, time.time, Unknown(), fleets)

@@ -174,6 +174,8 @@ class Loop:
             self.queue.add(self._in_order(self._all()))
 
     def _key_changed(self, key: Key) -> None:
+        if hasattr(self, "reconciler"):
+            self.reconciler.safety.changed([key])
         record = self.world.record(key) if hasattr(self, "world") else None
         if isinstance(record, Record) and record.reconcile not in (record.handled, self._asked.get(key)):
             self._asked[key] = record.reconcile
@@ -195,8 +197,8 @@ class Loop:
         if desired is None:
             return
         declared = desired.environments.values()
-        using = (each.key for each in declared if each.region == region and each.uses_service(namespace))
-        self.queue.add(self._in_order(using))
+        using = {each.key for each in declared if each.region == region and each.uses_service(namespace)}
+        self.queue.add(self._in_order(using | set(self._under_way(region))))
 
     def _paused(self, scopes: set[Scope]) -> None:
         """Something was suspended or resumed: look at what it covers."""
@@ -208,7 +210,8 @@ class Loop:
         record = self.world.record(key)
         declared = self.desired.environments.get(key) if self.desired else None
         recorded = {record.region} if isinstance(record, Record) else set()
-        return recorded | ({declared.region} if declared else set())
+        moving = {record.move.source, record.move.to} if isinstance(record, Record) and record.move else set()
+        return recorded | moving | ({declared.region} if declared else set())
 
     def _region_changed(self, region: str, trouble: str) -> None:
         watch = self.world.regions.get(region)
@@ -259,12 +262,19 @@ class Loop:
             except Exception:
                 log.exception("pass failed", tenant=key.tenant, environment=key.environment)
                 self._again(key, "unexpected", RETRY_MOST)
+        self._settle_accounts(desired)
         self._call_next()
 
     def _regions_pending(self) -> bool:
         """Whether a region was not heard of at all yet, neither well nor ill: at the start, wait for the first word."""
         reflectors: Iterable = (item for region in self.world.regions.values() for item in region.reflectors)  # type: ignore[type-arg]
         return any(reflector.trouble == "not listed yet" for reflector in reflectors)
+
+    def _settle_accounts(self, desired: Desired) -> None:
+        try:
+            self.reconciler.accounts.settle(desired)
+        except TenantctlError as error:
+            log.warning("fleet not written", kind=type(error).__name__, error=str(error))
 
     def _done(self, done: Pass) -> None:
         self._failures.pop(done.key, None)
@@ -282,7 +292,7 @@ class Loop:
     def _wait_for_place(self, done: Pass) -> None:
         for hold in done.decision.holds if done.decision else ():
             if hold.reason is HoldReason.IN_FLIGHT_LIMIT and hold.action:
-                region = hold.action.target
+                region = hold.action.where
                 with self._lock:
                     self._waiting.setdefault(region, {})[done.key] = hold.action.order
 

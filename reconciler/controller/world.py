@@ -1,6 +1,6 @@
 """The world as it is known now: stores that reflectors keep, and what they say of one environment."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,16 +11,16 @@ from reconciler.adapters.kube.state import RegionState
 from reconciler.adapters.kube.store import Store
 from reconciler.core import labels
 from reconciler.core.declaration import Declaration
-from reconciler.core.discovery import steps_of
 from reconciler.core.fleet import Fleet, Scope, read_fleet
 from reconciler.core.job_copy import Copy, genuine, read_copy
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
 from reconciler.core.names import Key
-from reconciler.core.observed import Observed, Run, read_run
+from reconciler.core.observed import Observed, Run, Site, read_run
 from reconciler.core.placement import Placement, read_placement
 from reconciler.core.record import Record, read_record
 from reconciler.core.region import Region
 from reconciler.core.step import Step, Verb
+from reconciler.core.wanted import of_verb
 
 Json = dict[str, Any]
 LIFECYCLE_JOBS = "lifecycle jobs"
@@ -58,7 +58,7 @@ class RegionWatch:
         self.state = RegionState(kube, region.workflow_namespace)
         self._listeners = listeners
         self._generation = 0
-        self._upserts: tuple[int, Mapping[Step, str]] = (-1, {})
+        self._offers: tuple[int, Mapping[Step, str], Mapping[Step, str]] = (-1, {}, {})
         self.placements: Store[Placement | Damaged] = Store(_placement, _key, self._keyed)
         self.runs: Store[Run] = Store(read_run, _key, self._keyed)
         self.jobs: Store[LifecycleJob | Copy] = Store(_job_reader(annotations), _job_group, self._job_changed)
@@ -80,15 +80,24 @@ class RegionWatch:
         return next((reflector.trouble for reflector in self.reflectors if reflector.trouble), "")
 
     @property
+    def offers(self) -> Mapping[Step, str]:
+        """Every step of the trusted lifecycle Jobs, of all lifecycle verbs: step → hash."""
+        return self._offered()[0]
+
+    @property
     def upserts(self) -> Mapping[Step, str]:
-        """Every trusted lifecycle Job with `upsert`: step → hash. Kept until a Job or a namespace changes."""
+        """Those of the verb `upsert`."""
+        return self._offered()[1]
+
+    def _offered(self) -> tuple[Mapping[Step, str], Mapping[Step, str]]:
+        """Kept until a Job or a namespace changes."""
         generation = self._generation
-        kept_at, found = self._upserts
+        kept_at, found, upserts = self._offers
         if kept_at != generation:
-            offered = steps_of(self.discovered(), set(self.namespaces.values()), {}, Verb.UPSERT)
-            found = {step: job.hash for step, job in offered.items()}
-            self._upserts = (generation, found)  # another thread may put an older one there: give back our own
-        return found
+            found = _hashes(self.trusted())
+            upserts = of_verb(found, Verb.UPSERT)
+            self._offers = (generation, found, upserts)  # another thread may put an older one there: give back our own
+        return found, upserts
 
     def watches(self, region: Region) -> bool:
         """Whether this is the place that the region now is at."""
@@ -173,13 +182,23 @@ class World:
         return self.records.get(self._namespace, key.dotted)
 
     def keys(self) -> set[Key]:
-        """The keys of all records."""
-        return {item.key for item in self.records.values() if item.key}
+        """The keys of all records, and of placements, which may lack theirs."""
+        return {item.key for item in self.records.values() if item.key} | self.placed_keys()
+
+    def placed_keys(self) -> set[Key]:
+        """The keys of all placements."""
+        regions = self.regions.values()
+        return {item.key for region in regions for item in region.placements.values() if item.key}
 
     @property
     def fleet(self) -> Fleet:
         """What holds for many environments at once."""
-        return self.fleets.get(self._namespace, labels.FLEET) or Fleet()
+        return self.written_fleet or Fleet()
+
+    @property
+    def written_fleet(self) -> Fleet | None:
+        """The same, None where its ConfigMap is missing."""
+        return self.fleets.get(self._namespace, labels.FLEET)
 
     def in_flight(self, region: str) -> int:
         """How many claims are open in a region."""
@@ -187,27 +206,49 @@ class World:
 
     def observe(self, key: Key, declaration: Declaration | None) -> Observed:
         """What is known of one environment now."""
-        record = self.record(key)
-        region = self._region_of(key, record, declaration)
+        found = self.record(key)
+        record = found if isinstance(found, Record) else None
+        region = self._region_of(key, found, declaration)
         placement = region.placement(key) if region else None
-        damaged = next((item.why for item in (record, placement) if isinstance(item, Damaged)), "")
+        regions = self.regions.values()
+        silent = {each.name: each.trouble for each in regions if each.trouble}
         return Observed(
-            record=record if isinstance(record, Record) else None,
+            record=record,
             region=region.name if region else "",
             placement=placement if isinstance(placement, Placement) else None,
             upserts=region.upserts if region else {},
-            active=self._active(key, region, record if isinstance(record, Record) else None),
-            silent={each.name: each.trouble for each in self.regions.values() if each.trouble},
-            damaged=damaged,
+            active=self._active(key, region, record),
+            silent=silent,
+            damaged=self._damage(key, found, declaration),
             fleet=self.fleet,
+            sites={
+                each.name: self._site(key, each, record) for each in self.regions.values() if each.name not in silent
+            },
         )
+
+    def _site(self, key: Key, region: RegionWatch, record: Record | None) -> Site:
+        placement = region.placement(key)
+        known = placement if isinstance(placement, Placement) else None
+        return Site(known, region.offers, self._active(key, region, record))
+
+    def _damage(self, key: Key, record: Record | Damaged | None, declaration: Declaration | None) -> str:
+        """Why the record, or a placement where the environment is or may be, cannot be read."""
+        names = {declaration.region} if declaration else set()
+        if isinstance(record, Record):
+            names |= {record.region, record.move.to if record.move else "", record.move.source if record.move else ""}
+        elif record is None:
+            names = set(self.regions)
+        placements = (self.regions[name].placement(key) for name in sorted(names) if name in self.regions)
+        return next((item.why for item in (record, *placements) if isinstance(item, Damaged)), "")
 
     def _region_of(
         self, key: Key, record: Record | Damaged | None, declaration: Declaration | None
     ) -> RegionWatch | None:
         """Where the environment is; where it is to be, while nothing was placed anywhere yet."""
         recorded = self.regions.get(record.region) if isinstance(record, Record) else None
-        if isinstance(record, Record) and (record.applied_digest or record.claim or declaration is None):
+        if isinstance(record, Record) and record.gone and declaration:
+            return self.regions.get(declaration.region)
+        if isinstance(record, Record) and (record.applied_digest or record.claim or record.move or declaration is None):
             return recorded
         if recorded and recorded.placement(key):
             return recorded
@@ -231,6 +272,11 @@ class World:
         key = (after or before).key  # type: ignore[union-attr]  # a store never tells of None becoming None
         if key:
             self._listeners.key(key)
+
+
+def _hashes(jobs: Iterable[LifecycleJob]) -> dict[Step, str]:
+    ordered = sorted(jobs, key=lambda job: (job.namespace, job.name))
+    return {job.step(verb): job.hash for job in ordered for verb in Verb if job.has(verb)}
 
 
 def _record(raw: Json) -> Record | Damaged:

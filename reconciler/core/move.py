@@ -41,6 +41,7 @@ class Phase(StrEnum):
 class Move:
     """One move. `epoch` is the target placement's; `declaration` is the effective document that the move is pinned to.
 
+    `archives`: what was exported, by service (`core.archive`), so that the import does not need the source.
     `cleans`: the region whose remains Cleaning takes away. `attempts` are the move's own, so that upserts at the target
     can be tried beside a Cleaning that has to wait. `without_source`: its data was given up (an approval).
     """
@@ -53,6 +54,7 @@ class Move:
     epoch: int
     at: str
     declaration: Mapping[str, Any] = field(default_factory=dict)
+    archives: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     cleans: str = ""
     without_source: bool = False
     attempts: Attempts = field(default_factory=Attempts)

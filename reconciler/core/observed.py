@@ -108,3 +108,10 @@ class Observed:
     over_budget: str = ""
     unreviewed: str = ""
     twin: Key | None = None
+
+    def site(self, region: str) -> Site | None:
+        """What a region holds of it; None where that is not known: nobody looked, or it does not answer."""
+        if region in self.silent or self.upserts is None:
+            return None
+        own = Site(self.placement, self.upserts, self.active) if region and region == self.region else None
+        return self.sites.get(region, own)

@@ -31,6 +31,19 @@ CONTROL = "control"
 HELD = "invalid"
 
 
+class Past:
+    """What git says: that everything was reviewed, nothing renamed, and every commit follows from the last."""
+
+    def unreviewed(self, action: Any, record: Any, desired: Any) -> str:
+        return ""
+
+    def twin(self, key: Any, desired: Any, removed: Any) -> None:
+        return None
+
+    def trust(self, desired: Any, fleet: Any, records: int) -> str:
+        return ""
+
+
 class Life:
     """The clusters and all that happens to them. `changes` counts what may be a reason to launch again."""
 
@@ -38,6 +51,8 @@ class Life:
         self.now, self.mono = NOW, 0.0
         self.fuse = Fuse()
         self.control = Records(self.fuse)
+        self.past = Past()
+        self.put_fleet(0)
         self.regions = {name: Cluster(self.fuse) for name in REGIONS}
         self.listed = {name: Region(name, in_flight_limit=LIMIT) for name in REGIONS}
         self.specs: dict[Key, Any] = {}
@@ -60,6 +75,10 @@ class Life:
 
     def readable(self, raw: Json) -> Record | None:
         return None if (CONTROL, "record", raw["metadata"]["name"]) in self.damaged else read_record(raw)
+
+    def put_fleet(self, records: int) -> None:
+        metadata = {"name": labels.FLEET, "namespace": labels.CONTROL_NAMESPACE}
+        self.control.put("fleet", labels.FLEET, {"metadata": metadata, "data": {"records": str(records)}})
 
     # -- git -------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from reconciler.core.action import Action, ActionKind, Hold, HoldReason
-from reconciler.core.attempts import Attempts
 from reconciler.core.claim import Claim
 from reconciler.core.decide import Decision
 from reconciler.core.mark import Mark
@@ -19,8 +18,8 @@ ACTION = Action(KEY, ActionKind.UPSERT, "", "eu-west", OF.digest, steps=(BILLING
 CLAIM = Claim(1, "upsert", "eu-west", 1, OF.digest, "c0ffee", (BILLING,), 1, "run-1", "2027-01-01T00:00:00Z")
 
 
-def held(reason: HoldReason, action: Action | None = ACTION, until: float | None = None) -> Decision:
-    return Decision(KEY, None, (Hold(KEY, reason, "why", action, until),))
+def held(reason: HoldReason, action: Action | None = ACTION, until: float | None = None, word: str = "") -> Decision:
+    return Decision(KEY, None, (Hold(KEY, reason, "why", action, until, word),))
 
 
 def shown(decision: Decision, **fields: Any) -> tuple[Any, ...]:
@@ -42,7 +41,7 @@ def shown(decision: Decision, **fields: Any) -> tuple[Any, ...]:
         (held(HoldReason.REGION_NOT_ANSWERING), {}, (False, True, False, "RegionNotAnswering")),
         (held(HoldReason.PAUSED), {}, (False, False, True, "Paused")),
         (held(HoldReason.PAUSED, until=NOW + 60), {}, (False, True, False, "Paused")),
-        (held(HoldReason.STALLED), {"attempts": Attempts(stalled="RunStopped")}, (False, False, True, "RunStopped")),
+        (held(HoldReason.STALLED, word="RunStopped"), {}, (False, False, True, "RunStopped")),
     ],
 )
 def test_what_is_shown(decision: Decision, fields: Any, expected: Any) -> None:
