@@ -112,7 +112,9 @@ def _an_upgrade_keeps_settings_and_prunes(tenantctl, kube):
 
 
 def _an_image_that_cannot_be_had_is_named(tenantctl):
-    code, _, err = tenantctl("install", "--image", "tenantctl.local/no-such:1", "--timeout", "15")
+    # Long, since the kubelet pulls one image after the other and has to give up those of the upgrades before; the wait
+    # ends at once when it has.
+    code, _, err = tenantctl("install", "--image", "tenantctl.local/no-such:1", "--timeout", "240")
     assert code == 1
     assert "tenantctl-reconciler is not available: pod tenantctl-reconciler-" in err
     assert "no-such:1" in err
