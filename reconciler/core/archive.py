@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.core import plain_json
 from reconciler.core.names import Key
-from reconciler.core.step import Step
+from reconciler.core.step import Kind, Step, Verb
 
 Json = dict[str, Any]
 
@@ -70,6 +70,11 @@ class Stored:
     def name(self) -> str:
         """The last word of its key: `archive`, or `part-001` to `part-100`."""
         return self.key.rpartition("/")[2]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the archive itself, and not a part."""
+        return self.name == WHOLE
 
     def dump(self) -> Json:
         """As it is written in a manifest."""
@@ -198,19 +203,19 @@ def _difference(wanted: Stored, found: Stored | None) -> str:
     return f"{wanted.key} was replaced (ETag {found.etag}, not {wanted.etag})" if found.etag != wanted.etag else ""
 
 
-def import_key(namespace: str, job: str) -> str:
-    """The placement's key of what a migrate-in Job imports; a namespace has no dot, so it parses back."""
-    return f"{IMPORT}{namespace}.{job}"
+def import_key(step: Step) -> str:
+    """The placement's key of what a migrate-in imports: `import.<namespace>.<Job>`, for a namespace has no dot."""
+    return f"{IMPORT}{step.namespace}.{step.name}"
 
 
-def imports_of(data: Mapping[str, str]) -> dict[tuple[str, str], Archive]:
-    """What a placement's ConfigMap names for import, by namespace and Job. Raises ValueError naming the key."""
-    return {_target(key): _import(key, text) for key, text in data.items() if key.startswith(IMPORT)}
+def imports_of(data: Mapping[str, str]) -> dict[Step, Archive]:
+    """What a placement's ConfigMap names for import, by step. Raises ValueError naming the key."""
+    return {_importer(key): _import(key, text) for key, text in data.items() if key.startswith(IMPORT)}
 
 
-def _target(key: str) -> tuple[str, str]:
+def _importer(key: str) -> Step:
     namespace, _, job = key.removeprefix(IMPORT).partition(".")
-    return namespace, job
+    return Step(Kind.JOB, Verb.MIGRATE_IN, (namespace, job))
 
 
 def _import(key: str, text: str) -> Archive:

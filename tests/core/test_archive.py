@@ -185,9 +185,9 @@ def test_a_folder_of_another_depth_is_nobodys():
 def test_imports_are_read_from_a_placement():
     archive = Archive(f"{FOLDER}/manifest.json", SUM)
     assert Archive.load(archive.dump()) == archive
-    data = {import_key("ledger", "ledger.lifecycle"): json.dumps(archive.dump()), "epoch": "8"}
-    assert next(iter(data)) == "import.ledger.ledger.lifecycle"
-    assert imports_of(data) == {("ledger", "ledger.lifecycle"): archive}
+    step = Step(Kind.JOB, "migrate-in", ("ledger", "ledger.lifecycle"))
+    assert import_key(step) == "import.ledger.ledger.lifecycle"
+    assert imports_of({import_key(step): json.dumps(archive.dump()), "epoch": "8"}) == {step: archive}
 
 
 @pytest.mark.parametrize(
@@ -198,4 +198,4 @@ def test_imports_are_read_from_a_placement():
 )  # fmt: skip
 def test_an_import_that_is_none_names_its_key(text):
     with pytest.raises(ValueError, match=r"^key import\.ledger\.x: "):
-        imports_of({import_key("ledger", "x"): text})
+        imports_of({"import.ledger.x": text})
