@@ -10,7 +10,7 @@ from reconciler.adapters.kube.resources import CONFIG_MAPS, NAMESPACES, WORKFLOW
 from reconciler.cli.main import run
 from reconciler.manifests.apply import found
 from reconciler.manifests.kinds import RESOURCES
-from reconciler.manifests.render import OURS
+from reconciler.manifests.render import OURS, TEMPLATES
 from tests.cluster import down, up
 
 pytestmark = pytest.mark.cluster
@@ -105,7 +105,7 @@ def _an_upgrade_keeps_settings_and_prunes(tenantctl, kube):
     changed = {line for line in out.splitlines() if not line.endswith("unchanged")}
     assert changed == {
         "Namespace tenantctl configured",  # it remembers the image
-        "ClusterWorkflowTemplate tenant-upsert configured",
+        *(f"ClusterWorkflowTemplate {name} configured" for name in TEMPLATES),
         "Deployment tenantctl/tenantctl-reconciler configured",
         "ClusterRole tenantctl-old pruned",
     }
