@@ -60,7 +60,7 @@ def _interval(context: click.Context, parameter: click.Parameter, value: float |
 )  # fmt: skip
 @click.option("--archives", metavar="URL", help="The object store for the data of environments that move.")
 @click.option(
-    "--archives-credentials", metavar="FILE", type=click.File(encoding="utf-8"),
+    "--archives-credentials", metavar="FILE",
     help="Its credentials, NAME=value lines or Google's JSON key ('-': standard input), kept in a Secret.",
 )  # fmt: skip
 @click.option("--export", is_flag=True, help="Print the manifests; no cluster is needed.")
@@ -73,7 +73,7 @@ def _interval(context: click.Context, parameter: click.Parameter, value: float |
 )  # fmt: skip
 def command(
     context: str | None, kubeconfig: str | None, export: bool, namespaces: tuple[str, ...], no_reconciler: bool,
-    dry_run: bool, wait: bool, timeout: float, archives_credentials: Any, **given: Any,
+    dry_run: bool, wait: bool, timeout: float, archives_credentials: str | None, **given: Any,
 ) -> int:  # fmt: skip
     """Install tenantctl into a cluster, or upgrade it; the same command again changes nothing.
 
@@ -110,7 +110,7 @@ def _check(given: dict[str, Any], namespaces: tuple[str, ...]) -> None:
                 raise UsageError(f"'{text}' has characters that no user and no annotation has")
 
 
-def _check_printed(credentials: Any) -> None:
+def _check_printed(credentials: str | None) -> None:
     if credentials is not None:
         raise UsageError(
             "--archives-credentials writes into a cluster, and nothing secret is printed; make the Secret by 'kubectl"
@@ -118,12 +118,17 @@ def _check_printed(credentials: Any) -> None:
         )
 
 
-def _read(file: Any) -> str | None:
+def _read(name: str | None) -> str | None:
     """What a credentials file holds. Raises UsageError."""
+    if name is None:
+        return None
     try:
-        return None if file is None else str(file.read())
+        with click.open_file(name, encoding="utf-8") as file:
+            return str(file.read())
     except ValueError as error:
         raise UsageError("--archives-credentials: the file is not text") from error
+    except OSError as error:
+        raise UsageError(f"--archives-credentials {name}: {error.strerror}") from error
 
 
 def _print(given: dict[str, Any], namespaces: tuple[str, ...], no_reconciler: bool) -> int:

@@ -1,6 +1,7 @@
 """`tenantctl install` into an API server in memory: what it remembers, and what it finishes."""
 
 import base64
+import io
 import json
 import os
 import sys
@@ -169,6 +170,17 @@ def test_credentials_that_no_bridge_could_use_change_nothing(kube, keys, capsys,
     assert said in err
     assert "S3CRET" not in err
     assert kube.objects == {}
+
+
+def test_credentials_that_are_not_there(kube, capsys):
+    assert run(["install", "--archives", PLACE, "--archives-credentials", "/no/such/file"]) == 64
+    assert "--archives-credentials /no/such/file: No such file or directory" in capsys.readouterr().err
+
+
+def test_credentials_from_standard_input(kube, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(KEYS))
+    assert run(["install", "--archives", PLACE, "--archives-credentials", "-"]) == 0
+    assert credentials(kube) == KEYS
 
 
 def test_credentials_that_are_no_text(kube, keys, capsys):
