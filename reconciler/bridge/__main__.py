@@ -60,7 +60,7 @@ def _step(kind: str, item: str) -> Step:
         step = Step.of_item(kind, item)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    if step.kind is not Kind.JOB or step.verb in (Verb.MIGRATE_OUT, Verb.MIGRATE_IN):
+    if step.kind is not Kind.JOB:
         raise TenantctlError(f"{step}: not supported by this version of tenantctl")
     return step
 

@@ -12,17 +12,23 @@ from reconciler.adapters.kube import Kube
 from reconciler.adapters.kube.resources import JOBS, NAMESPACES
 from reconciler.bridge.exits import DONE
 from reconciler.bridge.patience import patiently
-from reconciler.bridge.placements import placement_of
+from reconciler.bridge.placements import imports, placement_of
 from reconciler.bridge.say import say
 from reconciler.bridge.world import AUTO, World
 from reconciler.core import labels
-from reconciler.core.discovery import COPIES_LEFT_OUT, steps_of
+from reconciler.core.discovery import COPIES_LEFT_OUT, remembered, steps_of
 from reconciler.core.errors import Refused, UsageError
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
 from reconciler.core.placement import Placement
-from reconciler.core.step import Kind, Step
+from reconciler.core.step import Kind, Step, Verb
 
 KINDS = {"jobs": Kind.JOB, "resources": Kind.RESOURCE, "applications": Kind.APPLICATION}
+# Of which verbs a run's Jobs are, and in which list each stage finds its own; removals come with a later version.
+STAGES: Mapping[str, Mapping[str, str]] = {
+    Verb.MIGRATE_OUT: {Verb.MIGRATE_OUT: "jobs"},
+    Verb.MIGRATE_IN: {Verb.UPSERT: "jobs", Verb.MIGRATE_IN: "imports"},
+}
+REMEMBERED = frozenset({Verb.MIGRATE_OUT, Verb.DECOMMISSION})  # not even a Job that is gone may be left out
 
 
 def discover(kube: Kube, world: World, verb: str) -> int:
@@ -34,8 +40,22 @@ def discover(kube: Kube, world: World, verb: str) -> int:
     found = {
         name: items if items is not None else _auto(kube, world, placement, verb, name) for name, items in lists.items()
     }
-    write(Path(world.output), found | {"removals": []})
+    write(Path(world.output), found | _staged(found["jobs"], verb) | {"removals": []})
     return DONE
+
+
+def _staged(items: list[str], verb: str) -> dict[str, list[str]]:
+    """The Jobs' items by the stage that runs them. Raises UsageError for one that no stage of the run does."""
+    stages = STAGES.get(verb)
+    if stages is None:
+        return {"jobs": items}
+    by_verb: dict[str, list[str]] = {word: [] for word in stages}
+    for item in items:
+        word = item.partition("/")[0]
+        if word not in by_verb:
+            raise UsageError(f"jobs: {item} is no step of a {verb}; its verbs are {', '.join(by_verb)}")
+        by_verb[word].append(item)
+    return {name: by_verb[word] for word, name in stages.items()}
 
 
 def given(text: str, name: str) -> list[str] | None:
@@ -56,7 +76,13 @@ def _auto(kube: Kube, world: World, placement: Placement, verb: str, name: str) 
     """Jobs are discovered; nothing fills the stages of resources and applications in this version."""
     if name != "jobs":
         return []
-    steps = steps_of(lifecycle_jobs(kube, world.annotations), enabled(kube), placement.spec, verb)
+    jobs, trusted = lifecycle_jobs(kube, world.annotations), enabled(kube)
+    verbs = STAGES.get(verb, {verb: name})
+    steps = {step for word in verbs for step in steps_of(jobs, trusted, placement.spec, word)}
+    if verb in REMEMBERED:
+        steps |= remembered(placement.outcomes, placement.spec, verb)
+    if verb == Verb.MIGRATE_IN:
+        steps |= imports(kube, world).keys()  # a Job that is not there yet, too: its data waits
     return sorted(step.item for step in steps)
 
 

@@ -29,6 +29,7 @@ class World:
     """Which environment and run this is, where its placement is, and what the run was asked to do.
 
     `namespace` is the workflow namespace. `asked` holds the parameters `jobs`, `resources` and `applications` as text.
+    `archives` is the URL of the object store, beside it the file with its credentials; both are for migrations only.
     """
 
     key: Key
@@ -38,6 +39,8 @@ class World:
     output: str = OUTPUT
     annotations: tuple[str, ...] = (labels.VERBS_ANNOTATION,)
     trial: Trial | None = None
+    archives: str = ""
+    archives_credentials: str = ""
 
 
 def read_world(environ: Mapping[str, str]) -> World:
@@ -55,6 +58,8 @@ def read_world(environ: Mapping[str, str]) -> World:
         },
         output=environ.get("TENANTCTL_OUTPUT") or OUTPUT,
         annotations=lifecycle_annotations(environ),
+        archives=environ.get("TENANTCTL_ARCHIVES", ""),
+        archives_credentials=environ.get("TENANTCTL_ARCHIVES_CREDENTIALS", ""),
     )
 
 

@@ -11,7 +11,8 @@ from reconciler.core import labels
 from reconciler.core.declaration import uses_service
 from reconciler.core.job_copy import kueue_managed
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
-from reconciler.core.step import Step
+from reconciler.core.outcome import Outcome
+from reconciler.core.step import Kind, Step, Verb
 
 Json = dict[str, Any]
 
@@ -25,6 +26,16 @@ def steps_of(
     """The steps of one verb for an environment: of trusted Jobs that have the verb and whose service it uses."""
     chosen = (job for job in jobs if job.namespace in enabled and job.has(verb) and uses_service(spec, job.namespace))
     return {job.step(verb): job for job in sorted(chosen, key=lambda job: (job.namespace, job.name))}
+
+
+def remembered(outcomes: Mapping[Step, Outcome], spec: Mapping[str, Any], verb: str) -> set[Step]:
+    """The steps of one verb of Jobs that ran here and had it then: one that is gone meanwhile is missed, not forgotten.
+
+    What the environment uses no more is not moved; it is decommissioned where it is.
+    """
+    had = (step for step, outcome in outcomes.items() if step.kind is Kind.JOB and verb in (*outcome.verbs, step.verb))
+    steps = {Step(Kind.JOB, verb, step.target) for step in had}
+    return {step for step in steps if verb != Verb.MIGRATE_OUT or uses_service(spec, step.namespace)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.core import plain_json
+from reconciler.core.archive import Archive
 from reconciler.core.step import Step
 
 REQUIRED = frozenset({"step", "digest", "epoch", "run", "result"})
@@ -41,7 +42,8 @@ class FailureClass(StrEnum):
 class Outcome:
     """What became of one step. `hash` is the lifecycle Job's; `digest` that of what was wanted when it ran.
 
-    `verbs`: all that the lifecycle Job had then, so that a Job that is missing later is missed.
+    `verbs`: all that the lifecycle Job had then, so that a Job that is missing later is missed. `archive`: what a
+    migrate-out exported.
     """
 
     step: Step
@@ -59,6 +61,7 @@ class Outcome:
     entry: Mapping[str, Any] | None = None
     at: str = ""
     verbs: tuple[str, ...] = ()
+    archive: Archive | None = None
 
     @property
     def failed(self) -> bool:
@@ -77,7 +80,7 @@ class Outcome:
             "result": self.result.value, "class": self.failure.value if self.failure else "", "reason": self.reason,
             "message": self.message, "retryAfter": self.retry_after, "owner": self.owner,
             "outputs": dict(self.outputs), "entry": self.entry, "at": self.at,
-            "verbs": list(self.verbs),
+            "verbs": list(self.verbs), "archive": self.archive.dump() if self.archive else None,
         }  # fmt: skip
         said = {name: value for name, value in data.items() if name in REQUIRED or value not in ("", None, {}, [], 0)}
         return json.dumps(said, separators=(",", ":"))
@@ -103,6 +106,7 @@ class Outcome:
                 entry=data.get("entry"),
                 at=data.get("at", ""),
                 verbs=tuple(map(str, data.get("verbs", ()))),
+                archive=Archive.load(data["archive"]) if data.get("archive") is not None else None,
             )
             return plain_json.typed(outcome)
         except (KeyError, TypeError, AttributeError, OverflowError) as error:

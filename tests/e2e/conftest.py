@@ -6,6 +6,7 @@ them, with a controller of their own (`own_fleet`).
 """
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -13,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests import cluster
-from tests.cluster import Cluster, existing
+from tests.cluster import Cluster, existing, objectstore
 from tests.e2e.command import tenantctl
 from tests.e2e.fleet import Fleet, regions
-from tests.e2e.lab import CONTROL, SERVICE_ACCOUNTS, Lab
+from tests.e2e.lab import CONTROL, PREFIX, SERVICE_ACCOUNTS, Lab
+from tests.e2e.regions import Regions
 from tests.e2e.repository import Repository
 
 NAME = os.environ.get("TENANTCTL_TEST_CLUSTER", "test")  # another one, beside a run that goes on
@@ -108,6 +110,34 @@ def fleet(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]
     made.start()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def both(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
+    """Two clusters, tenantctl and the object store in both. For modules with the only fleet (`moving`)."""
+    if os.environ.get("CONTEXT"):
+        pytest.skip("two clusters and the object store are for local clusters")
+    other = Lab(cluster.up(f"{NAME}-2"))
+    made = Regions(lab, other, objectstore.up(), f"{PREFIX}{secrets.token_hex(4)}")
+    other.kube.delete(SERVICE_ACCOUNTS, CONTROL, "tenantctl-reconciler")
+    made.install(tmp_path_factory.mktemp("archives"))
+    yield made
+    made.sweep()
+    other.kube.close()
+
+
+@pytest.fixture(scope="module")
+def moving(both: Regions, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """The only fleet, in two regions; its reconciler has a kubeconfig of both and is started by the tests."""
+    while _shared:
+        _shared.pop().stop()
+    both.sweep()
+    folder = tmp_path_factory.mktemp("moving")
+    repository = Repository(folder / "fleet", both.declared())
+    made = Fleet(both.west, repository, both.kubeconfig_of(folder), folder / "controller.log")
+    yield made
+    made.stop()
+    both.sweep()
 
 
 @pytest.fixture(scope="module")

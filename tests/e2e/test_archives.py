@@ -1,0 +1,165 @@
+"""Data moves between two clusters through the object store: real bridges, the real service, each verb run by hand.
+
+The saga that does it by itself has tests of its own; here are the pieces that it is made of.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import obstore
+import pytest
+
+from reconciler.core.archive import Archive, import_key, read_manifest
+from reconciler.core.outcome import FailureClass, Result
+from reconciler.core.placement import Placement, State
+from reconciler.core.step import Kind, Step
+from tests.cluster.conftest import client_of
+from tests.cluster.failure import ClusterError
+from tests.e2e.fleet import Fleet
+from tests.e2e.lab import Key, phase
+from tests.e2e.regions import EAST, JOB, WEST, Regions
+
+pytestmark = pytest.mark.cluster
+
+SIGNED = "X-Amz-Signature"
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """One tenant environment of the ledger."""
+
+    both: Regions
+    key: str
+    service: str
+
+    @property
+    def schema(self) -> str:
+        return self.key.replace("/", "_")
+
+    def placement(self, region: str, epoch: int, state: State) -> Placement:
+        spec = {"region": region, "services": [self.service]}
+        return Placement(Key.parse(self.key), {"spec": spec}, "0" * 12, "0" * 40, epoch, state)
+
+    def rows(self, region: str) -> str:
+        """All rows, with every column."""
+        return self.both.sql(region, self.service, f'select * from "{self.schema}".entries order by id')
+
+    def write(self, region: str, rows: int) -> None:
+        values = """'account-' || n % 7, n * 1.25, 'row ' || n || ', “quoted” \\ it''s'"""
+        insert = f'insert into "{self.schema}".entries (account, amount, memo)'
+        text = f'set role "{self.schema}"; {insert} select {values} from generate_series(1, {rows}) n'
+        self.both.sql(region, self.service, text)
+
+    def outcome(self, region: str, verb: str):
+        return self.both.outcome(region, self.key, verb, self.service)
+
+    def run(self, region: str, verb: str, **lists: list[str]) -> str:
+        """The phase in which the run ends."""
+        name = self.both.run(region, self.key, verb, **lists)
+        (run,) = [item for item in self.both.labs[region].runs(self.key) if item["metadata"]["name"] == name]
+        return phase(run)
+
+    def import_from(self, archive: Archive, epoch: int) -> None:
+        step = Step(Kind.JOB, "migrate-in", (self.service, JOB))
+        named = {import_key(step): json.dumps(archive.dump())}
+        self.both.place(EAST, self.placement(EAST, epoch, State.ACTIVE), **named)
+
+
+@pytest.fixture(scope="module")
+def service(both: Regions, moving: Fleet) -> str:
+    return both.add_ledger()
+
+
+@pytest.fixture
+def tenant(both: Regions, service: str) -> Iterator[Tenant]:
+    """One that is upserted in the west and has 1,000 rows there."""
+    made = Tenant(both, f"{both.west.name('tenant')}/production", service)
+    both.place(WEST, made.placement(WEST, 1, State.ACTIVE))
+    assert made.run(WEST, "upsert") == "Succeeded"
+    made.write(WEST, 1000)
+    return made
+
+
+def test_a_tenants_rows_arrive_with_the_same_checksum(tenant: Tenant) -> None:
+    exported = _exported(tenant)
+    tenant.import_from(exported.archive, 2)
+    assert tenant.run(EAST, "migrate-in") == "Succeeded"
+    imported = tenant.outcome(EAST, "migrate-in")
+    assert imported.outputs == exported.outputs
+    assert imported.outputs["rows"] == 1000
+    assert tenant.rows(EAST) == tenant.rows(WEST) != ""
+    assert tenant.outcome(EAST, "upsert").result is Result.SUCCEEDED
+    tenant.write(EAST, 1)  # it is open here
+    _no_url_is_kept(tenant)
+
+
+def _exported(tenant: Tenant):
+    """Frozen and exported: nothing can be written any more, and the manifest is what the outcome says."""
+    both = tenant.both
+    both.place(WEST, tenant.placement(WEST, 1, State.FROZEN))
+    assert tenant.run(WEST, "migrate-out") == "Succeeded"
+    outcome = tenant.outcome(WEST, "migrate-out")
+    assert outcome.archive is not None
+    assert set(outcome.verbs) >= {"upsert", "migrate-out", "migrate-in", "decommission"}
+    with pytest.raises(ClusterError, match="is frozen: it moves to another region"):
+        tenant.write(WEST, 1)
+    (item,) = read_manifest(_stored(both, outcome.archive.key), outcome.archive).objects
+    assert (item.name, item.sha256) == ("archive", outcome.outputs["sha256"])
+    assert len(_stored(both, item.key)) == item.size
+    return outcome
+
+
+def _stored(both: Regions, key: str) -> bytes:
+    return bytes(obstore.get(client_of(both.store), f"{both.prefix}/{key}").bytes())
+
+
+def _no_url_is_kept(tenant: Tenant) -> None:
+    both = tenant.both
+    for region in (WEST, EAST):
+        assert SIGNED not in both.everything_said(region, tenant.key, tenant.service)
+        copies = {copy["metadata"]["name"] for copy in both.labs[region].copies(tenant.key, tenant.service)}
+        assert copies
+        assert not copies & set(both.secrets(region, tenant.service))
+
+
+def test_archives_that_are_not_what_was_exported_are_not_imported(tenant: Tenant) -> None:
+    exported, both = _exported(tenant).archive, tenant.both
+    key = f"{both.prefix}/{exported.folder}/archive"
+    client, true = client_of(both.store), _stored(both, f"{exported.folder}/archive")
+
+    tenant.import_from(replace(exported, sha256="0" * 64), 2)
+    _refused(tenant, "manifest.json: its sha256 is")
+    obstore.put(client, key, true[:-1])
+    tenant.import_from(exported, 3)
+    _refused(tenant, f"archive has {len(true) - 1} bytes, not {len(true)}")
+    obstore.put(client, key, true[:-1] + bytes([true[-1] ^ 1]))
+    _refused(tenant, "archive was replaced")
+    obstore.delete(client, key)
+    _refused(tenant, "archive is missing")
+    assert both.sql(EAST, tenant.service, f'select count(*) from "{tenant.schema}".entries') == "0"
+
+    obstore.put(client, key, true)  # put back as it was, it is imported
+    assert tenant.run(EAST, "migrate-in") == "Succeeded"
+    assert tenant.rows(EAST) == tenant.rows(WEST)
+
+
+def _refused(tenant: Tenant, words: str) -> None:
+    assert tenant.run(EAST, "migrate-in") == "Failed"
+    outcome = tenant.outcome(EAST, "migrate-in")
+    assert (outcome.result, outcome.failure) == (Result.FAILED, FailureClass.NEEDS_HUMAN)
+    assert outcome.reason == "ArchiveDiffers"
+    assert words in outcome.message
+    assert outcome.owner == "team-ledger@example.com"
+
+
+def test_one_reconciler_makes_environments_ready_in_both_regions(both: Regions, moving: Fleet, service: str) -> None:
+    moving.start()
+    keys = {region: moving.declare(region, service, region=region) for region in (WEST, EAST)}
+    for region, key in keys.items():
+        record = moving.ready(key)
+        assert record.region == region
+        schema = key.replace("/", "_")
+        assert both.sql(region, service, f"select count(*) from pg_namespace where nspname = '{schema}'") == "1"
+        assert [name for name, lab in both.labs.items() if lab.placement(key)] == [region]
+    moving.stop()
