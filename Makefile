@@ -8,6 +8,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 RUN := $(VENV)/bin/python
 CONTEXT ?=
+WITH ?=
 CLUSTER_OPTIONS := --name $(NAME) $(if $(CONTEXT),--context $(CONTEXT))
 
 .PHONY: help demo demo-down test quick lint format bench cluster-up cluster-down clean
@@ -48,8 +49,8 @@ format: $(STAMP) ## Put the code into shape.
 bench: $(STAMP) ## Measure speed and memory, as ratios.
 	@$(RUN) -m tests.bench
 
-cluster-up: $(STAMP) ## Start a local cluster (NAME=eu-west), or take an existing one (CONTEXT=...).
-	@$(RUN) -m tests.cluster up $(CLUSTER_OPTIONS)
+cluster-up: $(STAMP) ## Start a local cluster (NAME=eu-west WITH=argocd), or take an existing one (CONTEXT=...).
+	@$(RUN) -m tests.cluster up $(CLUSTER_OPTIONS) $(addprefix --with ,$(WITH))
 
 cluster-down: $(STAMP) ## Stop the local cluster, leaving nothing behind.
 	@$(RUN) -m tests.cluster down --name $(NAME)

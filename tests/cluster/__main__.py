@@ -6,12 +6,13 @@ import argparse
 import functools
 import sys
 
-from . import cluster, existing, lifecycle, objectstore, postgres, requirements
+from . import argocd, cluster, existing, lifecycle, objectstore, postgres, requirements
 from .binaries import build
 from .failure import ClusterError
 from .progress import Progress
 
 EXTRA = {"postgres": postgres.provide}
+OPTIONS = {"argocd": argocd.provide}
 say = functools.partial(print, file=sys.stderr, flush=True)
 
 
@@ -32,6 +33,8 @@ def _up(arguments: argparse.Namespace) -> int:
         found = existing.use(arguments.name, arguments.context, arguments.image, say)
     else:
         found = lifecycle.up(arguments.name, say, with_image=not arguments.no_image)
+        for option in arguments.options:
+            OPTIONS[option](arguments.name, say)
     print(found.kubeconfig)
     return 0
 
@@ -92,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--context", help="use the cluster of this kubeconfig context; build and start nothing")
     start.add_argument("--image", default="", help="with --context: our image as that cluster can pull it")
     start.add_argument("--no-image", action="store_true", help="leave our own image out")
+    start.add_argument(
+        "--with", dest="options", action="append", default=[], choices=OPTIONS, help="start this too; can be repeated"
+    )
     stop = actions.add_parser("down", help="stop a cluster, or all; leaves nothing behind")
     status = actions.add_parser("status", help="which clusters run; exit code 1 unless all do")
     refresh = actions.add_parser("image", help="build our image and import it if the sources changed")

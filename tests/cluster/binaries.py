@@ -1,11 +1,12 @@
-"""Binaries: Kubernetes, Argo Workflows and the object store, built from Go modules into the cache, once per pins."""
+"""Binaries: Kubernetes, the Argo projects and the object store, built from Go modules into the cache, once per pins."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +22,15 @@ KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-s
 ARGO = ("argo", "argoexec", "workflow-controller")
 ARGO_MODULE = "github.com/argoproj/argo-workflows/v3"
 ARGO_INDEX = "<!doctype html><title>Argo Workflows</title><p>The API is here; its pages were not built.\n"
+ARGO_CD_MODULE = "github.com/argoproj/argo-cd/v3"
+ARGO_EVENTS_MODULE = "github.com/argoproj/argo-events"
+NATS_MODULE = "github.com/nats-io/nats-server/v2"
 OBJECT_STORE = "github.com/versity/versitygw"
 RECIPE = {
     "kubernetes": "1",
     "argo": "2",
+    "argocd": "1",
+    "argoevents": "1",
     "objectstore": "1",
 }  # raise one when the code below builds something else from the same pins
 Make = Callable[[Path, Path, Path], None]
@@ -40,7 +46,12 @@ class Binaries:
 
     @property
     def crds(self) -> list[Path]:
-        return sorted((self.argo / "crds").glob("*.json"))
+        return definitions(self.argo)
+
+
+def definitions(built: Path) -> list[Path]:
+    """The custom resource definitions in the folder of a build."""
+    return sorted((built / "crds").glob("*.json"))
 
 
 def build(progress: Progress) -> Binaries:
@@ -49,6 +60,16 @@ def build(progress: Progress) -> Binaries:
         kubernetes=_once("kubernetes", _kubernetes, "about 5 min", progress),
         argo=_once("argo", _argo, "about 4 min", progress),
     )
+
+
+def argo_cd(progress: Progress) -> Path:
+    """A folder with `argocd`, which is every part of Argo CD by the name that it is given, and its definitions."""
+    return _once("argocd", _argo_cd, "about 4 min", progress)
+
+
+def argo_events(progress: Progress) -> Path:
+    """A folder with `argo-events`, which is its controller, EventSources and Sensors, `nats-server` and definitions."""
+    return _once("argoevents", _argo_events, "about 3 min", progress)
 
 
 def object_store(progress: Progress) -> Path:
@@ -89,35 +110,53 @@ def _object_store(go: Path, folder: Path, log: Path) -> None:
 
 
 def _argo(go: Path, folder: Path, log: Path) -> None:
-    version = versions.version("argo", ARGO_MODULE)
-    module = _download(go, f"{ARGO_MODULE}@{version}")
+    with _source(go, folder, "argo", ARGO_MODULE) as (source, stamps):
+        _complete(source)
+        _compile(go, folder, [f"./cmd/{name}" for name in ARGO], _in_package(ARGO_MODULE, stamps), source, log)
+        _definitions((source / "manifests/base/crds/full").glob("argoproj.io_*.yaml"), folder / "crds")
+
+
+def _argo_cd(go: Path, folder: Path, log: Path) -> None:
+    with _source(go, folder, "argocd", ARGO_CD_MODULE) as (source, stamps):
+        stamps["version"] = stamps["version"].removeprefix("v")
+        _compile(go, folder, ["./cmd"], _in_package(f"{ARGO_CD_MODULE}/common", stamps), source, log)
+        _definitions((source / "manifests/crds").glob("*-crd.yaml"), folder / "crds")
+    (folder / "cmd").rename(folder / "argocd")
+
+
+def _argo_events(go: Path, folder: Path, log: Path) -> None:
+    with _source(go, folder, "argoevents", ARGO_EVENTS_MODULE) as (source, stamps):
+        _compile(go, folder, ["./cmd"], _in_package(ARGO_EVENTS_MODULE, stamps), source, log)
+        _definitions((source / "manifests/base/crds").glob("argoproj.io_*.yaml"), folder / "crds")
+    (folder / "cmd").rename(folder / "argo-events")
+    with _source(go, folder, "argoevents", NATS_MODULE) as (source, _):
+        _compile(go, folder, ["."], {}, source, log)
+
+
+@contextlib.contextmanager
+def _source(go: Path, folder: Path, group: str, name: str) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A copy of a pinned module that can be built with its own go.mod, and what Argo's releases are stamped with."""
+    version = versions.version(group, name)
+    module = _download(go, f"{name}@{version}", group)
     source = folder / "source"
-    _copy_completed(Path(module["Dir"]), source)
-    stamps = {
-        "version": version,
-        "gitTag": version,
-        "gitTreeState": "clean",
-        "gitCommit": module.get("Origin", {}).get("Hash", "unknown"),
-    }
-    stamps = {f"{ARGO_MODULE}.{name}": value for name, value in stamps.items()}
-    _compile(go, folder, [f"./cmd/{name}" for name in ARGO], stamps, source, log)
-    _definitions(source / "manifests/base/crds/full", folder / "crds")
+    _copy(Path(module["Dir"]), source)
+    commit = module.get("Origin", {}).get("Hash", "unknown")
+    yield source, {"version": version, "gitTag": version, "gitTreeState": "clean", "gitCommit": commit}
     shutil.rmtree(source)
 
 
-def _definitions(source: Path, folder: Path) -> None:
-    """The custom resource definitions as JSON: one is too big for a request as YAML, and slow to parse."""
-    folder.mkdir()
-    for file in source.glob("argoproj.io_*.yaml"):
-        manifest = yaml.load(file.read_text(), Loader=yaml.CSafeLoader)
-        (folder / f"{manifest['metadata']['name']}.json").write_text(json.dumps(manifest))
+def _in_package(package: str, stamps: dict[str, str]) -> dict[str, str]:
+    return {f"{package}.{name}": value for name, value in stamps.items()}
 
 
-def _copy_completed(module: Path, source: Path) -> None:
-    """Module archives drop symbolic links and built pages: `source` gets both back."""
+def _copy(module: Path, source: Path) -> None:
     shutil.copytree(module, source, copy_function=shutil.copyfile)
     for folder in [source, *(path for path in source.rglob("*") if path.is_dir())]:
         folder.chmod(0o755)
+
+
+def _complete(source: Path) -> None:
+    """Module archives drop symbolic links and built pages: Argo Workflows gets both back."""
     signals = source / "workflow/executor/osspecific"
     shutil.copyfile(signals / "signal_darwin.go", signals / "signal_linux.go")
     pages = source / "ui/dist/app"
@@ -125,11 +164,19 @@ def _copy_completed(module: Path, source: Path) -> None:
     (pages / "index.html").write_text(ARGO_INDEX)
 
 
-def _download(go: Path, query: str) -> dict:
-    """What `go mod download` says of a module; it is checked against pins/argo/go.sum."""
+def _definitions(files: Iterable[Path], folder: Path) -> None:
+    """The custom resource definitions as JSON: one is too big for a request as YAML, and slow to parse."""
+    folder.mkdir()
+    for file in files:
+        manifest = yaml.load(file.read_text(), Loader=yaml.CSafeLoader)
+        (folder / f"{manifest['metadata']['name']}.json").write_text(json.dumps(manifest))
+
+
+def _download(go: Path, query: str, group: str) -> dict:
+    """What `go mod download` says of a module; it is checked against the group's go.sum."""
     text = run(
         [go, "mod", "download", "-json", query],
-        cwd=PINS / "argo",
+        cwd=PINS / group,
         env=toolchain.environment(),
         remedy=REMEDY,
     )

@@ -27,9 +27,15 @@ def create(netns: str) -> Path:
     if roots == [UNIFIED]:
         _delegate(UNIFIED)
         _delegate(UNIFIED / netns)
-    home = next((root for root in roots if root.name == "pids"), roots[0]) / netns / "programs"
+    home = programs(netns)
     home.mkdir(exist_ok=True)
     return home
+
+
+def programs(netns: str) -> Path:
+    """The folder that the cluster's processes go into."""
+    roots = _hierarchies()
+    return next((root for root in roots if root.name == "pids"), roots[0]) / netns / "programs"
 
 
 def kill(netns: str, patience: float = 10.0) -> list[int]:

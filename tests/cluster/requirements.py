@@ -42,6 +42,10 @@ IMAGE = (
     Tool("buildah", "buildah", "building the image from the Dockerfile"),
     Tool("mmdebstrap", "mmdebstrap", "the image's base"),
 )
+ARGO_CD = (
+    Tool("redis-server", "redis-server", "Argo CD's cache"),
+    Tool("git", "git", "Argo CD's repositories"),
+)
 
 
 def check() -> None:
