@@ -42,7 +42,7 @@ def assemble(revision: str, layout: Layout, documents: Documents, memory: Memory
         *_provider_identities(layout, documents),
         *_tenants(layout, documents, known),
         *_refused(declared),
-        *_overlaps(layout, documents, declared),
+        *_overlaps(layout, documents, declared, known),
     ]
     return _desired(revision, declared, known, findings)
 
@@ -133,7 +133,9 @@ def _refused(declared: Mapping[Key, Checked]) -> Iterator[Finding]:
         yield from (problem.at(path_of(key)) for problem in problems)
 
 
-def _overlaps(layout: Layout, documents: Documents, declared: Mapping[Key, Checked]) -> Iterator[Finding]:
+def _overlaps(
+    layout: Layout, documents: Documents, declared: Mapping[Key, Checked], known: Catalogue
+) -> Iterator[Finding]:
     owners: dict[str, tuple[Key, ...]] = {}
     for key in layout.environments:
         base = f"{key.tenant}-{key.environment}"
@@ -141,5 +143,5 @@ def _overlaps(layout: Layout, documents: Documents, declared: Mapping[Key, Check
     for key, (declaration, _) in declared.items():
         if declaration is not None and declaration.applications:
             path = layout.environments[key].path
-            found = namespaces(declaration, documents[path], owners)
+            found = namespaces(declaration, documents[path], owners, known)
             yield from (problem.at(path) for problem in found)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.core import labels
 from reconciler.core.declaration import Declaration, canonical
 from reconciler.core.document import Document
 from reconciler.core.finding import Problem, suggest
@@ -18,6 +19,7 @@ from reconciler.core.strict_yaml import MAX_BYTES
 from reconciler.core.tree import REGIONS_FILE
 
 MAX_STEPS = 200
+KUBERNETES = "kube-"  # namespaces of Kubernetes itself: kube-system, kube-public, kube-node-lease
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,10 @@ def whole(declaration: Mapping[str, Any], document: Document, tenant_file: str) 
 
 
 def namespaces(
-    declaration: Declaration, document: Document, owners: Mapping[str, tuple[Key, ...]]
+    declaration: Declaration, document: Document, owners: Mapping[str, tuple[Key, ...]], known: Catalogue
 ) -> Iterator[Problem]:
     """An application's namespace is `<tenant>-<environment>` or begins with it and a hyphen, and is no other
-    environment's.
+    environment's, nor one that Kubernetes or tenantctl itself lives in: tenant `kube` may not reach `kube-system`.
 
     Names can nest (tenant acme, environment prod-x; tenant acme-prod, environment x), so a namespace belongs
     to the environment with the longest such prefix; where two environments have that prefix, to neither.
@@ -99,10 +101,18 @@ def namespaces(
             message = f"'{name}'{source} is not this environment's; write {base}, or a name that begins with {base}-"
             yield document.at(path, "namespace", message)
             continue
+        if name.startswith(KUBERNETES) or name in _taken(known):
+            yield document.at(path, "namespace", f"'{name}' is not for applications; choose another name")
+            continue
         others = [other for other in _owners_of(name, owners) if other != key]
         if others:
             taken = ", ".join(map(str, others))
             yield document.at(path, "namespace", f"'{name}' belongs to {taken} as well; choose another name")
+
+
+def _taken(known: Catalogue) -> frozenset[str]:
+    runs = {region.workflow_namespace for region in (known.regions or {}).values()}
+    return frozenset({labels.CONTROL_NAMESPACE, labels.WORKFLOW_NAMESPACE} | runs)
 
 
 def _owners_of(namespace: str, owners: Mapping[str, tuple[Key, ...]]) -> tuple[Key, ...]:
