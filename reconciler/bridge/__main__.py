@@ -49,6 +49,10 @@ def _run(options: argparse.Namespace, world: World) -> int:
 
         return discover(connect(), world, options.verb)
     step = _step(options.kind, options.item)
+    if step.kind is Kind.APPLICATION:
+        from reconciler.bridge.application import run_application
+
+        return run_application(connect(), world, step)
     from reconciler.bridge.job import run_job
 
     return run_job(connect(), world, step)
@@ -60,7 +64,7 @@ def _step(kind: str, item: str) -> Step:
         step = Step.of_item(kind, item)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    if step.kind is not Kind.JOB:
+    if step.kind is Kind.RESOURCE:
         raise TenantctlError(f"{step}: not supported by this version of tenantctl")
     return step
 

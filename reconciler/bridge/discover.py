@@ -5,7 +5,7 @@ to its last 256 KiB without an error.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reconciler.adapters.kube import Kube
@@ -16,6 +16,7 @@ from reconciler.bridge.placements import imports, placement_of
 from reconciler.bridge.say import say
 from reconciler.bridge.world import AUTO, World
 from reconciler.core import labels
+from reconciler.core.application import application_steps, decommission_steps
 from reconciler.core.discovery import COPIES_LEFT_OUT, remembered, steps_of
 from reconciler.core.errors import Refused, UsageError
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
@@ -73,7 +74,9 @@ def given(text: str, name: str) -> list[str] | None:
 
 
 def _auto(kube: Kube, world: World, placement: Placement, verb: str, name: str) -> list[str]:
-    """Jobs are discovered; nothing fills the stages of resources and applications in this version."""
+    """Jobs are discovered, applications are declared; nothing fills the stage of resources in this version."""
+    if name == "applications":
+        return sorted(step.item for step in _applications(placement, verb))
     if name != "jobs":
         return []
     jobs, trusted = lifecycle_jobs(kube, world.annotations), enabled(kube)
@@ -84,6 +87,12 @@ def _auto(kube: Kube, world: World, placement: Placement, verb: str, name: str) 
     if verb == Verb.MIGRATE_IN:
         steps |= imports(kube, world).keys()  # a Job that is not there yet, too: its data waits
     return sorted(step.item for step in steps)
+
+
+def _applications(placement: Placement, verb: str) -> Iterable[Step]:
+    if verb == Verb.DECOMMISSION:
+        return decommission_steps(placement)
+    return application_steps(placement.spec) if verb in (Verb.UPSERT, Verb.MIGRATE_IN) else ()
 
 
 def lifecycle_jobs(kube: Kube, annotations: tuple[str, ...]) -> list[LifecycleJob]:

@@ -1,5 +1,8 @@
 """How a bridge ends: its exit codes, which Argo's retryStrategy reads, and the exceptions that lead to them."""
 
+import signal
+from types import FrameType
+
 from reconciler.core.errors import TenantctlError
 from reconciler.core.verdict import Verdict
 
@@ -22,3 +25,9 @@ class Superseded(TenantctlError):
 
 class Terminated(BaseException):
     """SIGTERM came. No Exception, so that nothing that retries swallows it."""
+
+
+def terminate(number: int, frame: FrameType | None) -> None:
+    """The handler of SIGTERM. Once: what is being done is dropped, since any bridge can take it up again."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Terminated

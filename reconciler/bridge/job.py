@@ -4,12 +4,11 @@ Any bridge of the same run and step may take over at any line of this: everythin
 """
 
 import signal
-from types import FrameType
 
 from reconciler.adapters.kube import Kube
 from reconciler.bridge import copies
 from reconciler.bridge.archives import sealed
-from reconciler.bridge.exits import DONE, FAILED, StepFailed, Superseded, Terminated
+from reconciler.bridge.exits import DONE, FAILED, StepFailed, Superseded, Terminated, terminate
 from reconciler.bridge.placements import now, placement_of, write
 from reconciler.bridge.refusal import not_allowed, outcome_of
 from reconciler.bridge.say import say
@@ -25,17 +24,11 @@ from reconciler.core.verdict import Verdict, failed
 
 def run_job(kube: Kube, world: World, step: Step) -> int:
     """Do the step and return the exit code. Raises transient errors, which mean: repeat me."""
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, terminate)
     try:
         return _run(kube, world, step)
     except Terminated:
         return shut_down(kube, world, step)
-
-
-def _terminated(number: int, frame: FrameType | None) -> None:
-    """Once: what is being done is dropped, wherever it is, since any bridge can take it up again."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise Terminated
 
 
 def _run(kube: Kube, world: World, step: Step) -> int:

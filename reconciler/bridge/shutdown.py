@@ -30,13 +30,18 @@ COMPLETED = frozenset({"Succeeded", "Failed", "Error"})
 def shut_down(kube: Kube, world: World, step: Step) -> int:
     """Stop the copy if the run is over; else leave it alone and ask to be repeated. Returns the exit code."""
     try:
-        if not world.trial and not run_is_over(_workflow(kube, world)):
+        if goes_on(kube, world):
             say("SIGTERM, and the run goes on: the copy is left alone, the next bridge takes it up")
             return REPEAT
         return _stop(kube, world, step)
     except TenantctlError as error:
         say(f"SIGTERM: {error}")
         return REPEAT
+
+
+def goes_on(kube: Kube, world: World) -> bool:
+    """Whether the step's run does, so that it is only this pod that has to go."""
+    return not world.trial and not run_is_over(_workflow(kube, world))
 
 
 def _workflow(kube: Kube, world: World) -> Json | None:

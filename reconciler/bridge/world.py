@@ -30,6 +30,7 @@ class World:
 
     `namespace` is the workflow namespace. `asked` holds the parameters `jobs`, `resources` and `applications` as text.
     `archives` is the URL of the object store, beside it the file with its credentials; both are for migrations only.
+    `argo_cd` is its URL, with the project and the cluster that are this region's, and the folder with its token.
     """
 
     key: Key
@@ -41,6 +42,10 @@ class World:
     trial: Trial | None = None
     archives: str = ""
     archives_credentials: str = ""
+    argo_cd: str = ""
+    argo_cd_project: str = ""
+    argo_cd_cluster: str = ""
+    argo_cd_credentials: str = ""
 
 
 def read_world(environ: Mapping[str, str]) -> World:
@@ -60,6 +65,10 @@ def read_world(environ: Mapping[str, str]) -> World:
         annotations=lifecycle_annotations(environ),
         archives=environ.get("TENANTCTL_ARCHIVES", ""),
         archives_credentials=environ.get("TENANTCTL_ARCHIVES_CREDENTIALS", ""),
+        argo_cd=environ.get("TENANTCTL_ARGO_CD", ""),
+        argo_cd_project=environ.get("TENANTCTL_ARGO_CD_PROJECT", ""),
+        argo_cd_cluster=environ.get("TENANTCTL_ARGO_CD_CLUSTER", ""),
+        argo_cd_credentials=environ.get("TENANTCTL_ARGO_CD_CREDENTIALS", ""),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from reconciler.cli.credentials import Credentials, refuse_printed
 from reconciler.cli.options import cluster_options
 from reconciler.cli.output import as_yaml, data, note
 from reconciler.core import labels
@@ -63,6 +64,16 @@ def _interval(context: click.Context, parameter: click.Parameter, value: float |
     "--archives-credentials", metavar="FILE",
     help="Its credentials, NAME=value lines or Google's JSON key ('-': standard input), kept in a Secret.",
 )  # fmt: skip
+@click.option("--argo-cd", metavar="URL", help="Argo CD's API, for applications of single environments.")
+@click.option(
+    "--argo-cd-project", metavar="NAME", help="The project of this region's applications.  [default: tenants]"
+)
+@click.option(
+    "--argo-cd-cluster", metavar="URL",
+    help="This region's cluster as Argo CD knows it.  [default: https://kubernetes.default.svc]",
+)  # fmt: skip
+@click.option("--argo-cd-token", metavar="FILE", help="A token of a role of that project ('-': standard input).")
+@click.option("--argo-cd-authority", metavar="FILE", help="The certificate of its signer, where it is not public.")
 @click.option("--export", is_flag=True, help="Print the manifests; no cluster is needed.")
 @click.option("--namespace", "namespaces", metavar="NS", multiple=True, help="Print what a service team binds in NS.")
 @click.option("--dry-run", is_flag=True, help="Let the API server check everything, and change nothing.")
@@ -73,7 +84,8 @@ def _interval(context: click.Context, parameter: click.Parameter, value: float |
 )  # fmt: skip
 def command(
     context: str | None, kubeconfig: str | None, export: bool, namespaces: tuple[str, ...], no_reconciler: bool,
-    dry_run: bool, wait: bool, timeout: float, archives_credentials: str | None, **given: Any,
+    dry_run: bool, wait: bool, timeout: float, archives_credentials: str | None, argo_cd_token: str | None,
+    argo_cd_authority: str | None, **given: Any,
 ) -> int:  # fmt: skip
     """Install tenantctl into a cluster, or upgrade it; the same command again changes nothing.
 
@@ -82,9 +94,9 @@ def command(
     """
     _check(given, namespaces)
     if export or namespaces:
-        _check_printed(archives_credentials)
+        refuse_printed(archives_credentials, argo_cd_token)
         return _print(given, namespaces, no_reconciler)
-    credentials = _read(archives_credentials)
+    credentials = Credentials.read(archives_credentials, argo_cd_token, argo_cd_authority)
     return _install(context, kubeconfig, given, credentials, no_reconciler, dry_run, timeout if wait else None)
 
 
@@ -104,31 +116,21 @@ def _check(given: dict[str, Any], namespaces: tuple[str, ...]) -> None:
         from reconciler.adapters.objectstore import read_location
 
         read_location(given["archives"])
+    _check_argo_cd(given["argo_cd"], given["argo_cd_cluster"], given["argo_cd_project"])
     for option in ("controllers", "annotations"):
         for text in given[option]:
             if not re.fullmatch(r"[A-Za-z0-9:._/@-]+", text):
                 raise UsageError(f"'{text}' has characters that no user and no annotation has")
 
 
-def _check_printed(credentials: str | None) -> None:
-    if credentials is not None:
-        raise UsageError(
-            "--archives-credentials writes into a cluster, and nothing secret is printed; make the Secret by 'kubectl"
-            " create secret generic tenantctl-archives --namespace tenantctl-workflows --from-file credentials=FILE'"
-        )
+def _check_argo_cd(url: str | None, cluster: str | None, project: str | None) -> None:
+    from reconciler.core.names import is_name
 
-
-def _read(name: str | None) -> str | None:
-    """What a credentials file holds. Raises UsageError."""
-    if name is None:
-        return None
-    try:
-        with click.open_file(name, encoding="utf-8") as file:
-            return str(file.read())
-    except ValueError as error:
-        raise UsageError("--archives-credentials: the file is not text") from error
-    except OSError as error:
-        raise UsageError(f"--archives-credentials {name}: {error.strerror}") from error
+    for option, text in (("--argo-cd", url), ("--argo-cd-cluster", cluster)):
+        if text and not re.fullmatch(r"https?://[^\s/@]+(/[^\s]*)?", text):
+            raise UsageError(f"{option}: '{text}' is no URL like https://argocd.example.com")
+    if project and not is_name(project, 63):
+        raise UsageError(f"--argo-cd-project: '{project}' is no name of a project")
 
 
 def _print(given: dict[str, Any], namespaces: tuple[str, ...], no_reconciler: bool) -> int:
@@ -144,7 +146,7 @@ def _print(given: dict[str, Any], namespaces: tuple[str, ...], no_reconciler: bo
 
 
 def _install(
-    context: str | None, kubeconfig: str | None, given: dict[str, Any], credentials: str | None, no_reconciler: bool,
+    context: str | None, kubeconfig: str | None, given: dict[str, Any], credentials: Credentials, no_reconciler: bool,
     dry_run: bool, timeout: float | None,
 ) -> int:  # fmt: skip
     from reconciler.adapters.kube import connect
@@ -161,33 +163,12 @@ def _install(
     settings = settings.changed(_image(kube, given, before, settings.image)).changed(given)
     if no_reconciler:
         settings = settings.changed({"repository": ""})
-    _check_credentials(settings, credentials)
+    credentials.check(settings)
     _bring(kube, render(settings), dry_run)
-    _bring_credentials(kube, settings, credentials, dry_run)
+    credentials.bring(kube, settings.workflow_namespace, told, dry_run=dry_run)
     if not dry_run:
         _await(kube, settings, timeout)
     return 0
-
-
-def _check_credentials(settings: Any, credentials: str | None) -> None:
-    """Raises UsageError for credentials that no bridge could use, before anything is written."""
-    from reconciler.adapters.objectstore import connect, read_credentials, read_location
-
-    if credentials is None:
-        return
-    if not settings.archives:
-        raise UsageError("--archives-credentials: of which object store? say --archives URL")
-    location = read_location(settings.archives)
-    connect(location, read_credentials(location.scheme, credentials))
-
-
-def _bring_credentials(kube: Any, settings: Any, credentials: str | None, dry_run: bool) -> None:
-    from reconciler.manifests import archives
-
-    if credentials is not None:
-        effect = archives.write(kube, settings.workflow_namespace, credentials, dry_run=dry_run)
-        suffix = " (dry run)" if dry_run else ""
-        told(f"Secret {settings.workflow_namespace}/{archives.NAME} {effect}{suffix}")
 
 
 def _controllers(kube: Any, given: dict[str, Any], before: Any) -> dict[str, Any]:

@@ -38,6 +38,9 @@ class Settings:
     controllers: tuple[str, ...] = (CONTROLLER,)
     annotations: tuple[str, ...] = ()  # of lifecycle Jobs, beside the default one
     archives: str = ""  # the URL of the object store; its credentials are in a Secret (manifests/archives.py)
+    argo_cd: str = ""  # the URL of Argo CD's API, for applications; its token is in a Secret (manifests/argo_cd.py)
+    argo_cd_project: str = "tenants"
+    argo_cd_cluster: str = "https://kubernetes.default.svc"  # this region's cluster as Argo CD knows it
 
     @property
     def arguments(self) -> list[str]:
@@ -96,6 +99,9 @@ def _values(settings: Settings) -> Json:
         "extra_annotations": ",".join(settings.annotations),
         "templates": _cel(TEMPLATES),
         "archives": settings.archives,
+        "argo_cd": settings.argo_cd,
+        "argo_cd_project": settings.argo_cd_project,
+        "argo_cd_cluster": settings.argo_cd_cluster,
     }
 
 

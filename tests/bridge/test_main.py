@@ -41,7 +41,6 @@ def test_exit_codes(
     ("arguments", "code", "words"),
     [
         (["step", "resource", "upsert/pets/bark"], 1, "not supported by this version"),
-        (["step", "application", "upsert/portal"], 1, "not supported by this version"),
         (["step", "job", "upsert/a"], 64, "is no step"),
         (["step", "removal", "upsert/a/b"], 64, "is no step"),
     ],

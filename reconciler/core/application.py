@@ -1,0 +1,174 @@
+"""Applications of one environment in Argo CD: what each is called, what it says, and how it is doing.
+
+Pure: Argo CD's own JSON in, values out. `bridge.application` asks Argo CD; `core.standing` judges what it answers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core import labels
+from reconciler.core.declaration import DIGEST_LENGTH, canonical
+from reconciler.core.declaration import digest as digest_of
+from reconciler.core.names import Key
+from reconciler.core.placement import Placement, State
+from reconciler.core.step import Kind, Step, Verb
+
+Json = dict[str, Any]
+
+API_VERSION = "argoproj.io/v1alpha1"
+REVISION = "HEAD"
+# Argo CD goes on syncing by itself: it follows the repository and heals what somebody changes; we only ever ask for one
+# sync per step and wait for that.
+POLICY: Json = {"automated": {"prune": True, "selfHeal": True}, "syncOptions": ["CreateNamespace=true"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a region's applications are: the project in Argo CD, and the region's cluster as Argo CD knows it."""
+
+    project: str
+    cluster: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One application as one step wants it; `entry` is what was declared, and None only for one that is to go."""
+
+    step: Step
+    key: Key
+    region: str
+    entry: Mapping[str, Any] | None
+
+    @property
+    def name(self) -> str:
+        """Its name in Argo CD: with the region, since one Argo CD may serve several, and a move needs both at once."""
+        return f"{self.key.dotted}.{self.step.name}.{self.region}"
+
+    @property
+    def digest(self) -> str:
+        """What the outcome of the step is about."""
+        return entry_digest(self.entry) if self.entry is not None else ""
+
+    @property
+    def namespace(self) -> str:
+        """Where it is deployed; empty when that is not known any more."""
+        return str(self.entry["namespace"]) if self.entry is not None else ""
+
+
+class NotWanted(ValueError):
+    """The placement does not ask for this step; the message says why."""
+
+
+def entry_digest(entry: Mapping[str, Any]) -> str:
+    """The digest of one declared application, the same with defaults written out or not."""
+    source = {"targetRevision": REVISION} | dict(entry["source"])
+    return digest_of(dict(entry) | {"source": source})[:DIGEST_LENGTH]
+
+
+def application_steps(spec: Mapping[str, Any]) -> dict[Step, str]:
+    """The upsert steps of a specification's applications, each with the digest that its outcome has to have."""
+    return {_step(Verb.UPSERT, entry["name"]): entry_digest(entry) for entry in spec.get("applications", ())}
+
+
+def decommission_steps(placement: Placement) -> tuple[Step, ...]:
+    """What takes away the applications that the placement declares or has outcomes of, as far as it admits that."""
+    known = {step.name for step in placement.outcomes if step.kind is Kind.APPLICATION}
+    known |= {entry["name"] for entry in placement.spec.get("applications", ())}
+    steps = (_step(Verb.DECOMMISSION, name) for name in sorted(known))
+    return tuple(step for step in steps if not refusal(placement, step))
+
+
+def _step(verb: Verb, name: str) -> Step:
+    return Step(Kind.APPLICATION, verb.value, (name,))
+
+
+def order_of(placement: Placement, step: Step) -> Order:
+    """What the step is to do here. Raises NotWanted."""
+    why = refusal(placement, step)
+    if why:
+        raise NotWanted(why)
+    region = str(placement.spec["region"])
+    return Order(step, placement.key, region, _entry(placement, step))
+
+
+def refusal(placement: Placement, step: Step) -> str:
+    """Why the placement does not admit the step; empty when it does. A wanted application is not taken away by hand."""
+    declared = _declared(placement, step.name) is not None
+    if step.verb == Verb.UPSERT:
+        admitted = placement.state is State.ACTIVE and declared
+        why = "" if declared else "declares no such application"
+    else:
+        admitted = step.verb == Verb.DECOMMISSION and (
+            placement.state is State.RELEASED or (placement.state is State.ACTIVE and not declared)
+        )
+        why = "still declares it" if declared and placement.state is State.ACTIVE else ""
+    return "" if admitted else f"the placement of {placement.key} {why or f'is {placement.state}'}"
+
+
+def _declared(placement: Placement, name: str) -> Mapping[str, Any] | None:
+    entries = placement.spec.get("applications", ())
+    return next((entry for entry in entries if entry["name"] == name), None)
+
+
+def _entry(placement: Placement, step: Step) -> Mapping[str, Any] | None:
+    """What is declared, or what was declared when it was last brought here."""
+    before = placement.outcomes.get(_step(Verb.UPSERT, step.name))
+    return _declared(placement, step.name) or (before.entry if before else None)
+
+
+def namespace_belongs(key: Key, namespace: str) -> bool:
+    """Whether an application of this environment may be deployed there, by its name alone (see also `core.rules`)."""
+    base = f"{key.tenant}-{key.environment}"
+    return namespace == base or namespace.startswith(f"{base}-")
+
+
+def marks(key: Key) -> dict[str, str]:
+    """The labels that make an application, and a namespace, this environment's."""
+    return {labels.MANAGED_BY: labels.MANAGER, labels.TENANT: key.tenant, labels.ENVIRONMENT: key.environment}
+
+
+def is_ours(live: Json, key: Key) -> bool:
+    """Whether a live object carries them; one without is never touched."""
+    found = live["metadata"].get("labels") or {}
+    return all(found.get(name) == value for name, value in marks(key).items())
+
+
+def manifest(order: Order, home: Home) -> Json:
+    """The Application as it is created."""
+    assert order.entry is not None
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Application",
+        "metadata": {"name": order.name, "labels": marks(order.key), "annotations": {labels.STEP: str(order.step)}},
+        "spec": {
+            "project": home.project,
+            "source": {"targetRevision": REVISION} | dict(order.entry["source"]),
+            "destination": {"server": home.cluster, "namespace": order.namespace},
+            "syncPolicy": POLICY | {"managedNamespaceMetadata": {"labels": _of_namespace(order.key)}},
+        },
+    }
+
+
+def _of_namespace(key: Key) -> dict[str, str]:
+    """Argo CD gives them to the namespace, also when it did not create it."""
+    return {labels.TENANT: key.tenant, labels.ENVIRONMENT: key.environment}
+
+
+def namespace_is_ours(live: Json, key: Key) -> bool:
+    """Whether a namespace that exists is one of this environment's."""
+    found = live["metadata"].get("labels") or {}
+    return all(found.get(name) == value for name, value in _of_namespace(key).items())
+
+
+def replaced(live: Json, wanted: Json) -> Json | None:
+    """The live Application with our specification; None when it says that already. What others noted on it stays."""
+    if canonical(live["spec"]) == canonical(wanted["spec"]):
+        return None
+    metadata = {
+        name: live["metadata"][name]
+        for name in ("name", "labels", "annotations", "finalizers")
+        if name in live["metadata"]
+    }
+    metadata["labels"] = metadata.get("labels", {}) | wanted["metadata"]["labels"]
+    return wanted | {"metadata": metadata}
