@@ -13,7 +13,7 @@ from collections.abc import Callable
 from reconciler.adapters.argocd import ArgoCD, connect
 from reconciler.adapters.kube import Kube
 from reconciler.bridge.exits import DONE, FAILED, REPEAT, StepFailed, Superseded, Terminated, terminate
-from reconciler.bridge.look import Task, Upsert, Waiting, check_namespace, taken_away
+from reconciler.bridge.look import Task, Upsert, Waiting, provide_namespace, taken_away
 from reconciler.bridge.patience import patiently
 from reconciler.bridge.placements import placement_of, write
 from reconciler.bridge.say import say
@@ -73,7 +73,7 @@ def _done(kube: Kube, world: World, task: Task) -> Verdict:
         try:
             if task.order.step.verb == Verb.DECOMMISSION:
                 return _until(kube, world, task, lambda: taken_away(argo, task))
-            check_namespace(kube, task)
+            provide_namespace(kube, task)
             return _until(kube, world, task, Upsert(argo, task).look)
         finally:
             argo.close()

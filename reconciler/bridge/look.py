@@ -19,8 +19,10 @@ from reconciler.core.application import (
     manifest,
     namespace_belongs,
     namespace_is_ours,
+    namespace_of,
     replaced,
 )
+from reconciler.core.errors import AlreadyExists, NotAllowed
 from reconciler.core.outcome import FailureClass, Outcome, Result
 from reconciler.core.placement import State
 from reconciler.core.standing import MARK, Stage, Standing, deletion, standing, succeeded
@@ -113,20 +115,28 @@ def taken_away(argo: ArgoCD, task: Task) -> Verdict | Waiting:
     return "Deleting", deletion(live)
 
 
-def check_namespace(kube: Kube, task: Task) -> None:
-    """The namespace is this environment's by its name, and, if it exists, by its labels. Raises StepFailed."""
+def provide_namespace(kube: Kube, task: Task) -> None:
+    """Make sure that the namespace is there, and this environment's by name and by labels. Raises StepFailed."""
     name, key = task.order.namespace, task.order.key
     if not namespace_belongs(key, name):
-        text = (
-            f"namespace {name} is not this environment's: {key.tenant}-{key.environment}, or that and a hyphen and more"
-        )
+        base = f"{key.tenant}-{key.environment}"
+        text = f"namespace {name} is not this environment's; write {base}, or a name that begins with {base}-"
         raise StepFailed(failed(FailureClass.USER, "NamespaceNotOurs", text))
-    live = patiently(lambda: kube.find(NAMESPACES, None, name))
-    if live is not None and not namespace_is_ours(live, key):
+    live = patiently(lambda: kube.find(NAMESPACES, None, name)) or _created(kube, task)
+    if not namespace_is_ours(live, key):
         mine = f"{labels.TENANT}={key.tenant} {labels.ENVIRONMENT}={key.environment}"
         text = f"namespace {name} exists and is not marked as this environment's; if it is, the platform marks it"
         remedy = f"kubectl label namespace {name} {mine}"
         raise StepFailed(failed(FailureClass.NEEDS_HUMAN, "NamespaceNotOurs", f"{text}: {remedy}"))
+
+
+def _created(kube: Kube, task: Task) -> Json:
+    try:
+        return patiently(lambda: kube.create(NAMESPACES, None, namespace_of(task.order)))
+    except AlreadyExists:
+        return patiently(lambda: kube.get(NAMESPACES, None, task.order.namespace))
+    except NotAllowed as error:
+        raise StepFailed(failed(FailureClass.NEEDS_HUMAN, "NotAllowed", str(error))) from error
 
 
 def _not_ours(task: Task) -> StepFailed:

@@ -75,6 +75,8 @@ def _interval(context: click.Context, parameter: click.Parameter, value: float |
 @click.option("--argo-cd-token", metavar="FILE", help="A token of a role of that project ('-': standard input).")
 @click.option("--argo-cd-authority", metavar="FILE", help="The certificate of its signer, where it is not public.")
 @click.option("--export", is_flag=True, help="Print the manifests; no cluster is needed.")
+@click.option("--export-argo-cd", is_flag=True, help="Print what Argo CD's administrators take over.")
+@click.option("--argo-server", metavar="URL", help="With --export-argo-cd: where its links to runs lead.")
 @click.option("--namespace", "namespaces", metavar="NS", multiple=True, help="Print what a service team binds in NS.")
 @click.option("--dry-run", is_flag=True, help="Let the API server check everything, and change nothing.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the reconciler is available.")
@@ -85,7 +87,7 @@ def _interval(context: click.Context, parameter: click.Parameter, value: float |
 def command(
     context: str | None, kubeconfig: str | None, export: bool, namespaces: tuple[str, ...], no_reconciler: bool,
     dry_run: bool, wait: bool, timeout: float, archives_credentials: str | None, argo_cd_token: str | None,
-    argo_cd_authority: str | None, **given: Any,
+    argo_cd_authority: str | None, export_argo_cd: bool, argo_server: str | None, **given: Any,
 ) -> int:  # fmt: skip
     """Install tenantctl into a cluster, or upgrade it; the same command again changes nothing.
 
@@ -93,6 +95,8 @@ def command(
     What older versions installed and this one does not is removed; records and placements never are.
     """
     _check(given, namespaces)
+    if export_argo_cd:
+        return _print_for_argo_cd(given, argo_server or "")
     if export or namespaces:
         refuse_printed(archives_credentials, argo_cd_token)
         return _print(given, namespaces, no_reconciler)
@@ -142,6 +146,18 @@ def _print(given: dict[str, Any], namespaces: tuple[str, ...], no_reconciler: bo
     for namespace in namespaces:
         label = labels.TRUSTED
         note(f"the platform lets {namespace} take part with: kubectl label namespace {namespace} {label}")
+    return 0
+
+
+def _print_for_argo_cd(given: dict[str, Any], argo_server: str) -> int:
+    from reconciler.manifests import Settings
+    from reconciler.manifests.render import for_argo_cd
+
+    data("\n---\n".join(as_yaml(item) for item in for_argo_cd(Settings().changed(given), argo_server)))
+    if not given["repository"]:
+        note("with --repository URL also the ApplicationSet that brings providers' templates to their namespaces")
+    if not argo_server:
+        note("with --argo-server URL also links from Argo CD's pages to the runs")
     return 0
 
 

@@ -41,10 +41,19 @@ def as_json(value: Any) -> str:
 
 
 def as_yaml(value: Any) -> str:
-    """The YAML that `-o yaml` prints: the same document as `-o json`."""
+    """The YAML that `-o yaml` prints: the same document as `-o json`; text of several lines stays readable."""
     import yaml
 
-    return yaml.safe_dump(json.loads(as_json(value)), sort_keys=False, allow_unicode=True).rstrip("\n")
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    def text(dumper: Any, value: str) -> Any:
+        style = "|" if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    document = json.loads(as_json(value))
+    return yaml.dump(document, Dumper=Dumper, sort_keys=False, allow_unicode=True).rstrip("\n")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -20,7 +20,7 @@ API_VERSION = "argoproj.io/v1alpha1"
 REVISION = "HEAD"
 # Argo CD goes on syncing by itself: it follows the repository and heals what somebody changes; we only ever ask for one
 # sync per step and wait for that.
-POLICY: Json = {"automated": {"prune": True, "selfHeal": True}, "syncOptions": ["CreateNamespace=true"]}
+POLICY: Json = {"automated": {"prune": True, "selfHeal": True}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,20 +145,20 @@ def manifest(order: Order, home: Home) -> Json:
             "project": home.project,
             "source": {"targetRevision": REVISION} | dict(order.entry["source"]),
             "destination": {"server": home.cluster, "namespace": order.namespace},
-            "syncPolicy": POLICY | {"managedNamespaceMetadata": {"labels": _of_namespace(order.key)}},
+            "syncPolicy": POLICY,
         },
     }
 
 
-def _of_namespace(key: Key) -> dict[str, str]:
-    """Argo CD gives them to the namespace, also when it did not create it."""
-    return {labels.TENANT: key.tenant, labels.ENVIRONMENT: key.environment}
+def namespace_of(order: Order) -> Json:
+    """The namespace as it is created. Not by Argo CD: whom it lets create one, it lets change every other one too."""
+    return {"metadata": {"name": order.namespace, "labels": marks(order.key)}}
 
 
 def namespace_is_ours(live: Json, key: Key) -> bool:
-    """Whether a namespace that exists is one of this environment's."""
-    found = live["metadata"].get("labels") or {}
-    return all(found.get(name) == value for name, value in _of_namespace(key).items())
+    """Whether a namespace that exists is one of this environment's, whoever made it."""
+    found, mine = live["metadata"].get("labels") or {}, {labels.TENANT: key.tenant, labels.ENVIRONMENT: key.environment}
+    return all(found.get(name) == value for name, value in mine.items())
 
 
 def replaced(live: Json, wanted: Json) -> Json | None:

@@ -6,7 +6,7 @@ labels by which `install` prunes what older versions left and `uninstall` remove
 
 import json
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
 from typing import Any
@@ -76,6 +76,7 @@ def render(settings: Settings) -> list[Json]:
     """Every object of an installation, in the order in which to apply them."""
     values = _values(settings)
     names = ["namespaces", "rights", "admission", "fleet", *(f"templates/{name}" for name in TEMPLATES)]
+    names += ["applications"] if settings.argo_cd else []
     names += ["reconciler"] if settings.repository else []
     return [_labelled(_canonical(item)) for name in names for item in _read(name, values)]
 
@@ -86,6 +87,34 @@ def team(settings: Settings, namespace: str) -> list[Json]:
         _with_labels(item, {labels.PART_OF: labels.MANAGER})
         for item in _read("team", _values(settings) | {"namespace": namespace})
     ]
+
+
+def for_argo_cd(settings: Settings, argo_server: str) -> list[Json]:
+    """What Argo CD's administrators take over as far as they like; it is theirs: never applied or pruned by us."""
+    values = _values(settings) | {
+        "health": health_script(settings.annotations),
+        "annotation": labels.VERBS_ANNOTATION,
+        "argo_server": argo_server.rstrip("/"),
+        "repository": settings.repository,
+        "ref": settings.ref,
+        "project": settings.argo_cd_project,
+        "cluster": settings.argo_cd_cluster,
+    }
+    own, links = (next(_read(f"argo-cd/{name}", values)) for name in ("settings", "links"))
+    if argo_server:  # in one object: applied a second time, server-side, one of the same name would take keys away
+        own["data"] |= links["data"]
+    names = ["project", *(["providers"] if settings.repository else [])]
+    return [own, *(item for name in names for item in _read(f"argo-cd/{name}", values))]
+
+
+def health_script(annotations: Sequence[str] = ()) -> str:
+    """The Lua script by which Argo CD takes suspended lifecycle Jobs for healthy, and judges others as ever.
+
+    `annotations`: what marks lifecycle Jobs beside the default one.
+    """
+    keys = ", ".join(json.dumps(key) for key in (labels.VERBS_ANNOTATION, *annotations))
+    text = files(__package__).joinpath("argo-cd/job-health.lua").read_text("utf-8")
+    return text.replace("${templates}", "{ " + keys + " }")
 
 
 def _values(settings: Settings) -> Json:
