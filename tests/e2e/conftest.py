@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests import cluster
-from tests.cluster import Cluster, existing, objectstore
+from tests.cluster import Cluster, argocd, existing, objectstore
 from tests.e2e.command import tenantctl
+from tests.e2e.delivery import Delivery
 from tests.e2e.fleet import Fleet, regions
 from tests.e2e.lab import CONTROL, PREFIX, SERVICE_ACCOUNTS, Lab
 from tests.e2e.regions import Regions
@@ -110,6 +111,22 @@ def fleet(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]
     made.start()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def delivery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivery]:
+    """Argo CD beside the cluster, tenantctl installed with its token. It stays up, as the cluster does.
+
+    Without our own image, unless it is there: what happens in pods is for others.
+    """
+    if os.environ.get("CONTEXT"):
+        pytest.skip("Argo CD is for local clusters")
+    found = Lab(cluster.up(NAME, with_image=False))
+    made = Delivery(found, argocd.provide(NAME), tmp_path_factory.mktemp("delivery"))
+    made.sweep()
+    made.install()
+    yield made
+    found.kube.close()
 
 
 @pytest.fixture(scope="session")
