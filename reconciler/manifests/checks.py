@@ -10,16 +10,18 @@ from itertools import groupby
 from typing import Any
 
 from reconciler import __version__
+from reconciler.adapters.argocd import ArgoCD, checked
 from reconciler.adapters.kube import Kube
 from reconciler.adapters.kube.resources import CLUSTER_TEMPLATES, DEPLOYMENTS, NAMESPACES
 from reconciler.core import labels
 from reconciler.core.errors import NotAllowed, TenantctlError, Unavailable
 from reconciler.manifests import archives as stored
+from reconciler.manifests import argo_cd as argo_cd_secret
 from reconciler.manifests.apply import admission_gap, require
 from reconciler.manifests.argo import versions
 from reconciler.manifests.image import image_of
 from reconciler.manifests.kinds import Id, id_of
-from reconciler.manifests.render import TEMPLATES, Settings, render, team, version_of
+from reconciler.manifests.render import TEMPLATES, Settings, health_script, render, team, version_of
 from reconciler.manifests.rights import Right, may, missing, rights
 from reconciler.manifests.rollout import gap
 
@@ -221,3 +223,43 @@ def archives(kube: Kube, settings: Settings) -> Iterator[Finding]:
     else:
         said = f"archives go to {location.where}, which takes the credentials in Secret {secret}"
         yield Finding("archives", Verdict.OK, said)
+
+
+def argo_cd(kube: Kube, settings: Settings) -> Iterator[Finding]:
+    """Can applications be brought to Argo CD with the token that the bridges have, and does it know lifecycle Jobs."""
+    if not settings.argo_cd:
+        said = "no Argo CD is set up: environments cannot have applications of their own"
+        yield Finding("argo-cd", Verdict.OK, f"{said} (tenantctl install --argo-cd URL)")
+        return
+    secret = argo_cd_secret.find(kube, settings.workflow_namespace)
+    if secret is None:
+        said = f"there is no Secret {settings.workflow_namespace}/{argo_cd_secret.NAME} with Argo CD's token"
+        yield Finding("argo-cd", Verdict.FAILED, said, "tenantctl install --argo-cd-token FILE")
+        return
+    client = checked(settings.argo_cd, *secret)
+    try:
+        yield from _argo_cd(client, settings)
+    except Unavailable as error:
+        yield Finding("argo-cd", Verdict.UNKNOWN, f"asked from here, {error}")
+    except TenantctlError as error:
+        yield Finding("argo-cd", Verdict.FAILED, str(error), "tenantctl install --argo-cd-token FILE")
+    finally:
+        client.close()
+
+
+def _argo_cd(client: ArgoCD, settings: Settings) -> Iterator[Finding]:
+    version = client.version()
+    client.find(settings.argo_cd_project, "tenantctl-check")
+    said = f"Argo CD {version} at {client.url} takes the token for project {settings.argo_cd_project}"
+    yield Finding("argo-cd", Verdict.OK, said)
+    job: Json = (client.settings().get("resourceOverrides") or {}).get("batch/Job") or {}
+    script = str(job.get("health.lua") or "").strip()
+    remedy = "tenantctl install --export-argo-cd | kubectl apply --server-side -f - (docs/argo-cd.md)"
+    if script == health_script(settings.annotations).strip():
+        yield Finding("argo-cd-health", Verdict.OK, "Argo CD takes suspended lifecycle Jobs for healthy")
+    elif script:
+        said = "Argo CD has a health script of its own for Jobs, or one of another version of tenantctl"
+        yield Finding("argo-cd-health", Verdict.UNKNOWN, said, remedy)
+    else:
+        said = "Argo CD takes an Application with lifecycle Jobs for Suspended, not Healthy"
+        yield Finding("argo-cd-health", Verdict.FAILED, said, remedy)

@@ -14,6 +14,7 @@ import shutil
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,10 +101,9 @@ def know(argo: ArgoCD, other: Cluster) -> None:
     _apply(argo.cluster, secret)
 
 
-def settings(argo: ArgoCD, **changes: str) -> None:
-    """Changes keys of its settings (`argocd-cm`), which it reads again at once; `__` in a name stands for a dot."""
-    data = {name.replace("__", "."): text for name, text in changes.items()}
-    patch = json.dumps({"data": data})
+def settings(argo: ArgoCD, changes: Mapping[str, str | None]) -> None:
+    """Changes keys of its settings (`argocd-cm`), which it reads again at once; None takes a key away."""
+    patch = json.dumps({"data": dict(changes)})
     running = cluster.noted(argo.cluster)
     assert running is not None
     kubectl(running, "patch", "configmap", "argocd-cm", f"--namespace={NAMESPACE}", "--type=merge", f"--patch={patch}")

@@ -60,6 +60,9 @@ def test_an_application_is_brought_and_argo_cd_goes_on_with_it(delivery: Deliver
     assert live["spec"]["project"] == PROJECT
     assert delivery.status(name) == ("Synced", "Healthy")
     assert kube.get(CONFIG_MAPS, entry["namespace"], "portal")["data"] == {"colour": "red"}
+    (link,) = delivery.argo.ask("GET", f"/api/v1/applications/{name}/links")["items"]
+    tenant = key.partition("/")[0]
+    assert link["url"].endswith(f"?label=tenantctl.io/tenant%3D{tenant}&label=tenantctl.io/environment%3Dproduction")
     found = kube.get(NAMESPACES, None, entry["namespace"])["metadata"]["labels"]
     assert found["tenantctl.io/tenant"] == key.partition("/")[0]
     assert "tenantctl.io/lifecycle" not in found
