@@ -20,6 +20,7 @@ from reconciler.bridge.say import say
 from reconciler.bridge.shutdown import PATIENCE_SECONDS, goes_on
 from reconciler.bridge.world import World
 from reconciler.core.application import Home, NotWanted, order_of
+from reconciler.core.application_status import in_progress
 from reconciler.core.errors import (
     AlreadyExists,
     Conflict,
@@ -31,7 +32,6 @@ from reconciler.core.errors import (
 )
 from reconciler.core.outcome import FailureClass, Result
 from reconciler.core.placement import Placement
-from reconciler.core.standing import in_progress
 from reconciler.core.step import Step, Verb
 from reconciler.core.verdict import Verdict, failed
 

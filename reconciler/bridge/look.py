@@ -22,10 +22,10 @@ from reconciler.core.application import (
     namespace_of,
     replaced,
 )
+from reconciler.core.application_status import MARK, Judgement, Stage, deletion, judge, succeeded
 from reconciler.core.errors import AlreadyExists, NotAllowed
 from reconciler.core.outcome import FailureClass, Outcome, Result
 from reconciler.core.placement import State
-from reconciler.core.standing import MARK, Stage, Standing, deletion, standing, succeeded
 from reconciler.core.verdict import Verdict, failed
 
 Waiting = tuple[str, str]  # reason and message
@@ -67,7 +67,7 @@ class Upsert:
         if isinstance(live, tuple):
             return live
         self.synced = self.synced or succeeded(live, self.task.mark)
-        found = standing(live, self.task.mark, self.synced)
+        found = judge(live, self.task.mark, self.synced)
         if found.stage is Stage.ASK:
             self.argo.sync(self.task.home.project, self.task.order.name, (MARK, self.task.mark))
             return "Syncing", "asked Argo CD for a sync"
@@ -95,7 +95,7 @@ class Upsert:
         self.argo.replace(project, changed)
         return "Syncing", f"application {name} brought up to date"
 
-    def _verdict(self, found: Standing) -> Verdict:
+    def _verdict(self, found: Judgement) -> Verdict:
         name = self.task.order.name
         outputs = {"application": name, "revision": found.revision, "url": f"{self.argo.url}/applications/{name}"}
         return Verdict(Result.SUCCEEDED, message=f"application {name}: {found.message}", outputs=outputs)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.core.standing import Stage, deletion, in_progress, standing, succeeded
+from reconciler.core.application_status import Stage, deletion, in_progress, judge, succeeded
 
 SOURCE = {"repoURL": "https://git.example.com/portal.git", "path": "portal", "targetRevision": "HEAD"}
 OURS, OTHER = (
@@ -99,7 +99,7 @@ GOOD = {
     ],
 )
 def test_where_an_application_stands(application, stage, words):
-    found = standing(application, "run-1 step")
+    found = judge(application, "run-1 step")
     assert found.stage is stage
     assert words in found.message
 
@@ -107,8 +107,8 @@ def test_where_an_application_stands(application, stage, words):
 def test_what_succeeded_is_not_asked_for_again():
     """Argo CD's own sync, of a newer commit or to heal something, takes the place of ours in the status."""
     after = live(last=ended(operation={}), **GOOD)
-    assert standing(after, "run-1 step", synced=True).stage is Stage.DONE
-    assert standing(live(last=ended("Running", {}), **GOOD), "run-1 step", synced=True).stage is Stage.WAIT
+    assert judge(after, "run-1 step", synced=True).stage is Stage.DONE
+    assert judge(live(last=ended("Running", {}), **GOOD), "run-1 step", synced=True).stage is Stage.WAIT
 
 
 def test_a_failure_names_what_could_not_be_applied():
@@ -118,7 +118,7 @@ def test_a_failure_names_what_could_not_be_applied():
         {"kind": "Job", "name": "hook", "hookPhase": "Failed", "message": "back-off"},
     ]
     last = ended("Failed", message="failed", syncResult={"resources": results})
-    message = standing(live(last=last), "run-1 step").message
+    message = judge(live(last=last), "run-1 step").message
     assert message == "failed: Namespace kube-system: is not permitted; Job hook: back-off"
 
 

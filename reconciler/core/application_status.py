@@ -27,7 +27,7 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Judgement:
     """Where it stands, and why, in one clause for people. `revision`: what was synced, once that is known."""
 
     stage: Stage
@@ -35,22 +35,22 @@ class Standing:
     revision: str = ""
 
 
-def standing(live: Json, mark: str, synced: bool = False) -> Standing:
+def judge(live: Json, mark: str, synced: bool = False) -> Judgement:
     """How it stands for the operation with our mark. `synced`: that one was seen to succeed, and may be history now."""
     status = live.get("status") or {}
     last = status.get("operationState") or {}
     pending = live.get("operation")
     if _mark(last.get("operation")) == mark and last.get("phase") in ("Failed", "Error"):
-        return Standing(Stage.FAILED, _why_failed(last))
+        return Judgement(Stage.FAILED, _why_failed(last))
     if pending and _mark(pending) == mark:
-        return Standing(
+        return Judgement(
             Stage.WAIT, f"Argo CD syncs it{_said(last.get('message')) if _mark(last.get('operation')) == mark else ''}"
         )
     if pending or last.get("phase") in ("Running", "Terminating"):
-        return Standing(Stage.WAIT, "Argo CD is busy with another operation on it")
+        return Judgement(Stage.WAIT, "Argo CD is busy with another operation on it")
     ours = _mark(last.get("operation")) == mark and last.get("phase") == "Succeeded"
     if not ours and not synced:
-        return Standing(Stage.ASK)
+        return Judgement(Stage.ASK)
     return _settled(live, status, last)
 
 
@@ -70,20 +70,20 @@ def in_progress(live: Json, mark: str) -> bool:
     return _mark(live.get("operation")) == mark
 
 
-def _settled(live: Json, status: Json, last: Json) -> Standing:
+def _settled(live: Json, status: Json, last: Json) -> Judgement:
     sync, health = status.get("sync") or {}, status.get("health") or {}
     revision = str((last.get("syncResult") or {}).get("revision", ""))
     if (sync.get("comparedTo") or {}).get("source") != live["spec"]["source"] or _is_old(status, last):
-        return Standing(Stage.WAIT, "synced; Argo CD has not compared it yet", revision)
+        return Judgement(Stage.WAIT, "synced; Argo CD has not compared it yet", revision)
     trouble = "; ".join(_conditions(status))
     if sync.get("status") != "Synced":
-        return Standing(
+        return Judgement(
             Stage.WAIT, f"{sync.get('status')}{_said(trouble or _listed(status, 'status', 'Synced'))}", revision
         )
     if health.get("status") != "Healthy":
         why = trouble or _listed(status, "health", "Healthy")
-        return Standing(Stage.WAIT, f"{health.get('status')}{_said(why)}", revision)
-    return Standing(Stage.DONE, "Synced, Healthy", revision)
+        return Judgement(Stage.WAIT, f"{health.get('status')}{_said(why)}", revision)
+    return Judgement(Stage.DONE, "Synced, Healthy", revision)
 
 
 def _is_old(status: Json, last: Json) -> bool:
