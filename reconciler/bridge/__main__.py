@@ -16,6 +16,8 @@ from reconciler.bridge.world import World, read_world
 from reconciler.core.errors import TenantctlError, UsageError
 from reconciler.core.step import Kind, Step, Verb
 
+REMOVAL = "removal"  # the stage of an upsert that takes away what is no longer wanted
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; no expected failure leaves as a traceback."""
@@ -36,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     discover = commands.add_parser("discover", help="write the lists of what there is to do")
     discover.add_argument("--verb", default=Verb.UPSERT.value, choices=[verb.value for verb in Verb])
     step = commands.add_parser("step", help="do one step")
-    step.add_argument("kind", help=", ".join(Kind))
+    step.add_argument("kind", help=", ".join((*Kind, REMOVAL)))
     step.add_argument("item", help="for example upsert/billing/billing-lifecycle")
     return parser
 
@@ -55,9 +57,9 @@ def _run(options: argparse.Namespace, world: World) -> int:
 
 
 def _step(kind: str, item: str) -> Step:
-    """The step to do. Raises UsageError, or says what a later version will do."""
+    """The step to do; a removal's item says its kind too. Raises UsageError, or says what a later version will do."""
     try:
-        step = Step.of_item(kind, item)
+        step = Step.parse(item) if kind == REMOVAL else Step.of_item(kind, item)
     except ValueError as error:
         raise UsageError(str(error)) from error
     if step.kind is not Kind.JOB:

@@ -72,7 +72,7 @@ def make(kube: Kube, world: World, step: Step) -> Copy:
 
 def _admit(placement: Placement, step: Step) -> None:
     """A state that admits the verb. Nothing is written otherwise: the placement is none of this run's business."""
-    if not placement.state.admits(step.verb):
+    if not placement.admits(step):
         raise Superseded(
             f"Superseded: the placement of {placement.key} is {placement.state}, which admits no {step.verb}"
         )

@@ -1,6 +1,6 @@
 """The world as it is known now: stores that reflectors keep, and what they say of one environment."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from reconciler.adapters.kube.state import RegionState
 from reconciler.adapters.kube.store import Store
 from reconciler.core import labels
 from reconciler.core.declaration import Declaration
+from reconciler.core.discovery import hashes_of
 from reconciler.core.fleet import Fleet, Scope, read_fleet
 from reconciler.core.job_copy import Copy, genuine, read_copy
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
@@ -94,7 +95,7 @@ class RegionWatch:
         generation = self._generation
         kept_at, found, upserts = self._offers
         if kept_at != generation:
-            found = _hashes(self.trusted())
+            found = hashes_of(self.trusted())
             upserts = of_verb(found, Verb.UPSERT)
             self._offers = (generation, found, upserts)  # another thread may put an older one there: give back our own
         return found, upserts
@@ -272,11 +273,6 @@ class World:
         key = (after or before).key  # type: ignore[union-attr]  # a store never tells of None becoming None
         if key:
             self._listeners.key(key)
-
-
-def _hashes(jobs: Iterable[LifecycleJob]) -> dict[Step, str]:
-    ordered = sorted(jobs, key=lambda job: (job.namespace, job.name))
-    return {job.step(verb): job.hash for job in ordered for verb in Verb if job.has(verb)}
 
 
 def _record(raw: Json) -> Record | Damaged:

@@ -13,6 +13,7 @@ from typing import Any
 from reconciler.core.explain import explain
 from reconciler.core.finding import Problem
 from reconciler.core.position import Path, position, problem
+from reconciler.core.region import WORKFLOW_NAMESPACE
 from reconciler.core.schema import Kind, complies
 from reconciler.core.strict_yaml import Reading, read, too_large
 
@@ -65,6 +66,7 @@ def _document(kind: Kind, reading: Reading) -> Document:
 def _own_rules(kind: Kind, reading: Reading) -> Iterator[Problem]:
     if kind is Kind.REGIONS:
         yield from _unique_names(reading, ("spec", "regions"))
+        yield from _unique_places(reading)
     elif kind is Kind.PROVIDER:
         yield from _unique_names(reading, ("spec", "actions"))
     else:
@@ -86,6 +88,18 @@ def _unique_names(reading: Reading, path: Path) -> Iterator[Problem]:
             message = f"'{item['name']}' names two of {path[-1]}; give each a name of its own"
             yield problem(reading.source, (*path, index, "name"), "duplicate-name", message)
         seen.add(item["name"])
+
+
+def _unique_places(reading: Reading) -> Iterator[Problem]:
+    """Two names of one place would share every placement: a move would take away what it has just made."""
+    seen: dict[tuple[Any, str], str] = {}
+    for index, item in enumerate(_find(reading.value, ("spec", "regions")) or ()):
+        place = (item.get("context"), item.get("workflowNamespace", WORKFLOW_NAMESPACE))
+        other = seen.setdefault(place, item["name"])
+        if other != item["name"]:
+            why = "the same context and workflowNamespace; a place has one name"
+            message = f"'{item['name']}' is where '{other}' is: {why}"
+            yield problem(reading.source, ("spec", "regions", index), "duplicate-place", message)
 
 
 def _find(value: Any, path: Path) -> Any:

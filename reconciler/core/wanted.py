@@ -1,7 +1,6 @@
 """Which steps an environment should have done in a region, which of them are left, and what is to be taken away."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from reconciler.core.declaration import Declaration, uses_service
@@ -62,18 +61,16 @@ def expected_steps(verb: str, placement: Placement | None, offered: Hashes) -> d
     """The Jobs that must run before anything is taken away here, with their hash; "" for one that is not there now.
 
     Those discovered, plus those whose outcome shows that they had the verb (design §6, *Expected Jobs*): one that is
-    missing is not the same as one that never was. Without a placement, nothing is here.
+    missing is not the same as one that never was. What is here and used no more is not moved, only taken away.
+    Without a placement, nothing is here.
     """
     if placement is None:
         return {}
-    services = here(placement)
-    found = {step: job_hash for step, job_hash in of_verb(offered, verb).items() if _is_used(placement, step, services)}
-    remembered = (replace(step, verb=verb) for step, outcome in placement.outcomes.items() if verb in outcome.verbs)
-    return {**dict.fromkeys(remembered, ""), **found}
-
-
-def _is_used(placement: Placement, step: Step, services: frozenset[str]) -> bool:
-    return uses_service(placement.spec, step.namespace) or step.namespace in services
+    had = (step for step, outcome in placement.outcomes.items() if verb in (*outcome.verbs, step.verb))
+    remembered = dict.fromkeys((Step(Kind.JOB, verb, step.target) for step in had if step.kind is Kind.JOB), "")
+    concerned = here(placement) if verb == Verb.DECOMMISSION else frozenset()
+    found = {**remembered, **of_verb(offered, verb)}
+    return {s: hashed for s, hashed in found.items() if placement.uses(s.namespace) or s.namespace in concerned}
 
 
 def here(placement: Placement) -> frozenset[str]:

@@ -13,15 +13,14 @@ from tests.e2e.repository import Repository
 from tests.e2e.waiting import SECONDS, eventually
 
 T = TypeVar("T")
-REGION, OTHER, NARROW, DARK = "eu-west", "us-east", "ap-south", "eu-dark"
+REGION, DARK = "eu-west", "eu-dark"
 
 
 def regions(context: str) -> list[Json]:
-    """Three names for the one cluster, so that moves can be declared and limits differ; and one that never answers."""
-    here = {"context": context, "workflowNamespace": "tenantctl-workflows"}
-    limits = {REGION: 100, OTHER: 100, NARROW: 2}
-    return [{"name": n, "inFlightLimit": limit} | here for n, limit in limits.items()] + [
-        {"name": DARK, "context": "nowhere", "workflowNamespace": "tenantctl-workflows"}
+    """The one cluster, and a region that never answers."""
+    return [
+        {"name": REGION, "inFlightLimit": 100, "context": context, "workflowNamespace": "tenantctl-workflows"},
+        {"name": DARK, "context": "nowhere", "workflowNamespace": "tenantctl-workflows"},
     ]
 
 
@@ -98,7 +97,7 @@ class Fleet:
         tails = "\n".join(controller.tail() for controller in self.controllers[-1:])
         return f"{self.lab.state(key)}\n--- the controller\n{tails}"
 
-    def ready(self, key: str, after: str = "") -> Record:
+    def ready(self, key: str, after: str = "", seconds: float = SECONDS) -> Record:
         """Wait until an environment is Ready, with a commit at or after `after` applied."""
 
         def probe() -> Record | None:
@@ -108,7 +107,7 @@ class Fleet:
                 return None
             return record if not after or self.repository.contains(record.applied_revision, after) else None
 
-        return self.eventually(key, probe, "Ready")
+        return self.eventually(key, probe, "Ready", seconds)
 
     def stalled(self, key: str, reason: str, seconds: float = SECONDS) -> Record:
         """Wait until an environment is Stalled for a reason."""
