@@ -1,5 +1,6 @@
 """Outages begin and end with their block."""
 
+import secrets
 import socket
 import urllib.error
 import urllib.request
@@ -28,7 +29,12 @@ def test_what_pods_cannot_reach_others_can(running, store):
 
 
 def _in_a_pod(running, store):
-    """The exit code of asking the object store."""
-    words = ["run", "e2e-outage", f"--image={running.busybox}", "--restart=Never", "--rm", "--attach", "--quiet"]
+    """The exit code of asking the object store; from the log, since a pod may be over before anybody attaches."""
+    name = f"e2e-outage-{secrets.token_hex(4)}"
     ask = f"wget -q -T 3 -O /dev/null {store.endpoint}/health; echo $?"
-    return kubectl(running, *words, "--command", "--", "sh", "-c", ask).split()[-1]
+    kubectl(running, "run", name, f"--image={running.busybox}", "--restart=Never", "--command", "--", "sh", "-c", ask)
+    kubectl(running, "wait", f"pod/{name}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s")
+    try:
+        return kubectl(running, "logs", name).split()[-1]
+    finally:
+        kubectl(running, "delete", "pod", name, "--wait=false")
