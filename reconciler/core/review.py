@@ -1,6 +1,6 @@
 """What git shows: whether somebody who read the commits saw that something is taken away, and what was only renamed.
 
-Compared is what was applied with what is declared now, both as commits say it (docs/decisions/0003). Pure:
+Compared is what was applied with what is declared now, both as commits say it (docs/decisions/0005). Pure:
 `controller.history` reads the commits.
 """
 
