@@ -52,7 +52,7 @@ def command(
 
     place = Place(context, kubeconfig)
     desired = read_desired(repository, ref)
-    plan = cluster_plan(desired, place)
+    plan = cluster_plan(desired, place, repository)
     print_plan(plan, "text")
     _check(plan, plan_id)
     keys, awaited = {action.key for action in plan.actions}, _awaited(plan) if wait else set()

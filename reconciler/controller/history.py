@@ -4,7 +4,7 @@ Asked only for destructive actions, for new keys while there are removed ones, a
 remembered by commit. Safe to use from several threads; whether git answers in time is its adapter's matter.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from reconciler.core import review, trust
@@ -34,17 +34,19 @@ class Past(Protocol):
 class GitHistory:
     """What one repository's history says; needs no closing."""
 
-    def __init__(self, past: Past) -> None:
+    def __init__(self, past: Past, record_of: Callable[[Key], object]) -> None:
+        """`record_of`: the record of a key, None or something else where none can be read."""
         self._past = past
+        self._record_of = record_of
         self._lineage: tuple[Asked, Lineage] | None = None  # of the last commit: replaced, never changed
 
-    def trust(self, desired: Desired, fleet: Fleet, live_records: int) -> str:
-        """Why the source is not trusted now, and what to do; empty where it is. `live_records`: without tombstones."""
-        return trust.untrusted(desired, fleet, live_records, self._lineage_of(desired.revision, fleet))
+    def trust(self, desired: Desired, fleet: Fleet, records: int) -> str:
+        """Why the source is not trusted now, and what to do; empty where it is. `records`: how many are live."""
+        return trust.untrusted(desired, fleet, records, self._lineage_of(desired.revision, fleet))
 
-    def accepted(self, desired: Desired, fleet: Fleet, live_records: int) -> dict[str, str | None]:
-        """The fleet's keys to write after a look at a commit, guarded by the version that was read; often none."""
-        return trust.accepted_after(desired, fleet, live_records, self._lineage_of(desired.revision, fleet))
+    def accepted(self, desired: Desired, fleet: Fleet, records: int) -> dict[str, str | None]:
+        """The fleet's keys to write after a look at a commit (None takes one away); none in most cases."""
+        return trust.accepted_after(desired, fleet, records, self._lineage_of(desired.revision, fleet))
 
     def unreviewed(self, action: Action, record: Record, desired: Desired) -> str:
         """Why git does not show what a destructive action takes away, and what to do; empty where it does.
@@ -60,20 +62,19 @@ class GitHistory:
             return review.unknown(record, str(error))
         return review.unreviewed(action, record, before, desired.environments.get(record.key))
 
-    def twin(self, key: Key, desired: Desired, records: Mapping[Key, Record]) -> Key | None:
+    def twin(self, key: Key, desired: Desired, removed: Collection[Record]) -> Key | None:
         """What a removed key seems to be renamed to, or a new one from; None for every other key.
 
-        Proportional to the records and, the first time for a removed key, to what changed since it was applied.
+        `removed`: live records of what is declared nowhere. Proportional to these and, the first time for each, to what
+        changed since it was applied; for a removed key itself to the declarations, too.
         """
-        record = records.get(key)
-        if record is not None and review.is_removed(record, desired):
-            removed = [record]
-        elif review.is_new(key, desired, record):
-            removed = [each for each in records.values() if review.is_removed(each, desired)]
-        else:
+        gone = {record.key: record for record in removed if review.is_removed(record, desired)}
+        if key not in gone and not review.is_new(key, desired, self._record(key)):
             return None
-        found = ((each.key, self._renamed(each, desired, records)) for each in removed)
-        return review.twin(key, desired, records, {old: now for old, now in found if now is not None})
+        asked = [gone[key]] if key in gone else gone.values()
+        found = {record.key: self._renamed(record, desired) for record in asked}
+        renamed = {old: now for old, now in found.items() if now is not None}
+        return review.twin(key, desired, gone, self._record, renamed)
 
     def _lineage_of(self, commit: str, fleet: Fleet) -> Lineage:
         asked = (commit, fleet.accepted, fleet.source)
@@ -90,7 +91,11 @@ class GitHistory:
     def _contains(self, commit: str, other: str) -> bool:
         return bool(other) and (commit == other or self._past.is_ancestor(other, commit))
 
-    def _renamed(self, record: Record, desired: Desired, records: Mapping[Key, Record]) -> Key | None:
+    def _record(self, key: Key) -> Record | None:
+        found = self._record_of(key)
+        return found if isinstance(found, Record) else None
+
+    def _renamed(self, record: Record, desired: Desired) -> Key | None:
         """The key that git says a removed one is now; where it cannot say, `unreviewed` holds the removed one."""
         try:
             renames = self._past.renames(review.base_of(record), desired.revision)
@@ -98,7 +103,7 @@ class GitHistory:
             return None
         path = renames.get(path_of(record.key))
         key = scope(path).key if path else None
-        return None if key is None or self._stood_beside(record.key, records.get(key)) else key
+        return None if key is None or self._stood_beside(record.key, self._record(key)) else key
 
     def _stood_beside(self, removed: Key, other: Record | None) -> bool:
         """Whether the removed key was still declared when the other was applied: then it is no rename of it."""

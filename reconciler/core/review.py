@@ -4,7 +4,7 @@ Compared is what was applied with what is declared now, both as commits say it (
 `controller.history` reads the commits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from reconciler.core.action import Action, ActionKind
 from reconciler.core.declaration import ACTIVE, Declaration
@@ -12,6 +12,8 @@ from reconciler.core.desired import Desired
 from reconciler.core.names import Key
 from reconciler.core.record import Record
 from reconciler.core.step import Kind, Step
+
+Records = Callable[[Key], Record | None]
 
 HINT = "'tenantctl plan' shows the id that 'tenantctl approve' takes"
 SHORT = 12
@@ -93,41 +95,37 @@ def is_new(key: Key, desired: Desired, record: Record | None) -> bool:
     return declared and (record is None or bool(record.gone) or not record.applied_digest)
 
 
-def twin(key: Key, desired: Desired, records: Mapping[Key, Record], renamed: Mapping[Key, Key]) -> Key | None:
+def twin(
+    key: Key, desired: Desired, removed: Mapping[Key, Record], record_of: Records, renamed: Mapping[Key, Key]
+) -> Key | None:
     """The new key that a removed one seems to be now, or the removed key that a new one seems to have been.
 
     By git's word (`renamed`: removed key → key now), else by the same digest. By git's word a removed key keeps its
     twin when that is applied: who approved the new one did not approve that the old one goes.
     """
-    record = records.get(key)
-    if record is not None and is_removed(record, desired):
+    if key in removed:
         target = renamed.get(key)
         if target and (target in desired.environments or target in desired.held):
             return target
-        return _nearest(key, _same_digest(record, desired, records))
-    if not is_new(key, desired, record):
+        return _nearest(key, _same_digest(removed[key], desired, record_of))
+    if not is_new(key, desired, record_of(key)):
         return None
-    sources = [old for old, now in renamed.items() if now == key and is_removed(records[old], desired)]
-    return _nearest(key, sources or _digest_of(key, desired, records))
+    sources = [old for old, now in renamed.items() if now == key]
+    return _nearest(key, sources or _digest_of(key, desired, removed))
 
 
-def _same_digest(record: Record, desired: Desired, records: Mapping[Key, Record]) -> list[Key]:
+def _same_digest(record: Record, desired: Desired, record_of: Records) -> list[Key]:
     return [
         key
         for key, declaration in desired.environments.items()
-        if declaration.digest == record.applied_digest and is_new(key, desired, records.get(key))
+        if declaration.digest == record.applied_digest and is_new(key, desired, record_of(key))
     ]
 
 
-def _digest_of(key: Key, desired: Desired, records: Mapping[Key, Record]) -> list[Key]:
+def _digest_of(key: Key, desired: Desired, removed: Mapping[Key, Record]) -> list[Key]:
     declaration = desired.environments.get(key)
-    if declaration is None:
-        return []
-    return [
-        other
-        for other, record in records.items()
-        if record.applied_digest == declaration.digest and is_removed(record, desired)
-    ]
+    digest = declaration.digest if declaration else None
+    return [other for other, record in removed.items() if record.applied_digest == digest]
 
 
 def _nearest(key: Key, found: list[Key]) -> Key | None:

@@ -43,7 +43,7 @@ def untrusted(desired: Desired, fleet: Fleet, live_records: int, lineage: Lineag
 
 
 def accepted_after(desired: Desired, fleet: Fleet, live_records: int, lineage: Lineage) -> dict[str, str | None]:
-    """The fleet's keys to write, in one guarded write, after a look at a commit; None takes a key away, empty: nothing.
+    """The fleet's keys to write, in one write, after a look at a commit; None takes a key away, empty: nothing.
 
     An approval of the source is used up by the commit that it was for, or one that follows from that. A commit that
     declares nothing is accepted only by approval, so that what was accepted once is trusted for good.

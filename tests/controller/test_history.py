@@ -31,6 +31,7 @@ class Lab:
     work: Work
     repository: Repository
     asked: Counter[str]
+    records: dict[Key, Record | str]
     history: GitHistory
 
     def read(self) -> Desired:
@@ -43,8 +44,12 @@ class Lab:
         return {key: applied(read.environments[key], read.revision) for key in keys}
 
     def twins(self, records: Mapping[Key, Record], *keys: Key) -> list[Key | None]:
+        """What each of them seems to have been renamed to or from, where these are the records."""
         read = self.read()
-        return [self.history.twin(key, read, records) for key in keys]
+        self.records.clear()
+        self.records.update(records)
+        removed = [record for key, record in records.items() if key not in read.environments]
+        return [self.history.twin(key, read, removed) for key in keys]
 
 
 def applied(declaration: Declaration, revision: str) -> Record:
@@ -75,7 +80,8 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     work.commit(production=environment(), staging=environment("staging", "# of staging\n"))
     with Repository.open(str(work.path)) as repository:
         asked: Counter[str] = Counter()
-        yield Lab(work, repository, asked, GitHistory(Counting(repository, asked)))
+        records: dict[Key, Record | str] = {}
+        yield Lab(work, repository, asked, records, GitHistory(Counting(repository, asked), records.get))
 
 
 def decommission(of: Record) -> Action:
@@ -209,7 +215,7 @@ def test_where_renames_cannot_be_told_a_decommission_is_not_reviewed(lab: Lab, m
 
     monkeypatch.setattr(lab.repository, "renames", fails)
     assert "too long" in lab.history.unreviewed(decommission(record), record, read)
-    assert lab.history.twin(STAGING, read, records) is None
+    assert lab.twins(records, STAGING) == [None]
 
 
 # -- renamed -------------------------------------------------------------------------------------------------------
@@ -279,5 +285,14 @@ def test_it_answers_the_same_from_many_threads(lab: Lab) -> None:
     lab.work.commit(stage=environment("stage", "# of staging\n"))
     read = lab.read()
     with ThreadPoolExecutor(8) as pool:
-        found = set(pool.map(lambda _: lab.history.twin(STAGING, read, records), range(40)))
+        found = set(pool.map(lambda _: lab.history.twin(STAGING, read, [records[STAGING]]), range(40)))
     assert found == {Key("acme", "stage")}
+
+
+def test_a_record_that_cannot_be_read_may_be_of_a_new_environment(lab: Lab) -> None:
+    records = lab.applied(PRODUCTION, STAGING)
+    lab.work.git("mv", "tenants/acme/staging.yaml", "tenants/acme/stage.yaml")
+    lab.work.commit(stage=environment("stage"))
+    lab.twins(records)
+    lab.records[Key("acme", "stage")] = "damaged"
+    assert lab.history.twin(STAGING, lab.read(), [records[STAGING]]) == Key("acme", "stage")

@@ -137,7 +137,8 @@ def held(of: Record) -> Record:
 )
 def test_twins(read: Desired, records: list[Record], renamed: dict[Key, Key], twins: dict[Key, Key]) -> None:
     known = {each.key: each for each in records}
-    found = {key: twin(key, read, known, renamed) for key in (OLD, NEW, OTHER)}
+    removed = {key: each for key, each in known.items() if is_removed(each, read)}
+    found = {key: twin(key, read, removed, known.get, renamed) for key in (OLD, NEW, OTHER)}
     assert {key: other for key, other in found.items() if other} == twins
 
 
@@ -145,7 +146,7 @@ def test_two_removed_and_one_new_are_all_held() -> None:
     other = record(declaration(OTHER))
     known = {OLD: RECORD, OTHER: other}
     read = desired(declaration(NEW))
-    assert [twin(key, read, known, {}) for key in (OLD, OTHER, NEW)] == [NEW, NEW, OLD]
+    assert [twin(key, read, known, known.get, {}) for key in (OLD, OTHER, NEW)] == [NEW, NEW, OLD]
 
 
 def test_an_unreadable_list_of_regions_removes_nothing() -> None:
