@@ -90,6 +90,14 @@ def cluster_plan(desired: "Desired", place: object, location: str) -> "Plan":
     return plan_of(desired, [reconciler.preview(key, desired) for key in keys], taken)
 
 
+def check_id(plan: "Plan", plan_id: str) -> None:
+    """Raises Refused unless the plan still has the id that somebody has read."""
+    from reconciler.core.errors import Refused
+
+    if plan.id != plan_id:
+        raise Refused(f"the plan is now {plan.id}, not {plan_id}; read it again")
+
+
 def print_plan(plan: "Plan", output: str) -> None:
     """Print a plan to stdout; to stderr the findings that it does not show, unless the form has a place for them."""
     from reconciler.report.plan import plan_json, plan_text
