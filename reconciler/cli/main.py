@@ -32,6 +32,7 @@ COMMANDS = {
     "stop": "Stop the run in progress, and its Jobs.",
     "suspend": "Launch nothing for a while: for environments, a tenant, a region, or at all.",
     "resume": "End a suspension.",
+    "approve": "Let held actions go on: of a plan, of a move without its source, or of a commit.",
     "reconcile": "Ask the controller to look at an environment now.",
     "jobs": "List, lint and run lifecycle Jobs.",
     "check": "Test the ground: API server, Argo, rights, repository.",

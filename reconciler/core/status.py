@@ -21,8 +21,10 @@ def with_status(
     after = _with_history(record, decision, now)
     if declaration is not None:
         after = replace(after, policy=declaration.policy)
-        if after.move is None and (decision.settled or _only_removals(decision)):
+        if after.move is None and decision.settled:
             after = _applied(after, declaration, revision)
+        elif after.move is None and _only_removals(decision):  # what is still there was reviewed since this revision
+            after = replace(_applied(after, declaration, revision), applied_revision=after.applied_revision)
     found = (*_conditions(after, decision), *_expired(after, now))
     return replace(after, conditions=merge(record.conditions, found, rfc3339(now)))
 

@@ -11,6 +11,7 @@ from reconciler.core.declaration import Declaration
 from reconciler.core.desired import Desired
 from reconciler.core.errors import TenantctlError
 from reconciler.core.finding import Finding
+from reconciler.core.fleet import ACCEPTED
 from reconciler.core.job_copy import Copy, copy_name, copy_of, read_copy, stop_patch
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
 from reconciler.core.names import Key
@@ -42,6 +43,9 @@ class Past:
 
     def trust(self, desired: Any, fleet: Any, records: int) -> str:
         return ""
+
+    def accepted(self, desired: Any, fleet: Any, records: int) -> dict[str, str | None]:
+        return {} if fleet.accepted == desired.revision else {ACCEPTED: desired.revision}
 
 
 class Life:
