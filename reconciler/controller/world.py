@@ -1,5 +1,6 @@
 """The world as it is known now: stores that reflectors keep, and what they say of one environment."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from reconciler.adapters.kube.reflector import Reflector
 from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS, NAMESPACES, WORKFLOWS
 from reconciler.adapters.kube.state import RegionState
 from reconciler.adapters.kube.store import Store
+from reconciler.controller.fleet_rollouts import FleetRollouts
+from reconciler.controller.rollouts import RegionRollouts
 from reconciler.core import labels
 from reconciler.core.declaration import Declaration
 from reconciler.core.discovery import steps_of
@@ -37,7 +40,7 @@ class Damaged:
 @dataclass(frozen=True)
 class Listeners:
     """Whom changes are told to. `service` gets region and namespace; `freed` the region where a claim was closed;
-    `paused` what was suspended or resumed.
+    `paused` what was suspended or resumed; `rolled` the region whose rollouts may have gone on.
     """
 
     key: Callable[[Key], None] = lambda key: None
@@ -46,6 +49,7 @@ class Listeners:
     region: Callable[[str, str], None] = lambda region, trouble: None
     control: Callable[[str], None] = lambda trouble: None
     paused: Callable[[set[Scope]], None] = lambda scopes: None
+    rolled: Callable[[str], None] = lambda region: None
 
 
 class RegionWatch:
@@ -59,7 +63,8 @@ class RegionWatch:
         self._listeners = listeners
         self._generation = 0
         self._upserts: tuple[int, Mapping[Step, str]] = (-1, {})
-        self.placements: Store[Placement | Damaged] = Store(_placement, _key, self._keyed)
+        self.rollouts = RegionRollouts()
+        self.placements: Store[Placement | Damaged] = Store(_placement, _key, self._placement_changed)
         self.runs: Store[Run] = Store(read_run, _key, self._keyed)
         self.jobs: Store[LifecycleJob | Copy] = Store(_job_reader(annotations), _job_group, self._job_changed)
         self.namespaces: Store[str] = Store(lambda raw: str(raw["metadata"]["name"]), lambda name: None, self._enabled)
@@ -120,6 +125,18 @@ class RegionWatch:
         """The placement of one environment."""
         return self.placements.get(self.state.namespace, key.dotted)
 
+    def recorded(self, key: Key) -> None:
+        """The record of an environment changed, by which it may take part in rollouts, or not, or be held."""
+        self.rollouts.touch(key)
+        self._listeners.rolled(self.name)
+
+    def _placement_changed(self, before: Placement | Damaged | None, after: Placement | Damaged | None) -> None:
+        key = _key(after or before)
+        if key:
+            self.rollouts.touch(key)
+            self._listeners.rolled(self.name)
+        self._keyed(before, after)
+
     def _keyed(self, before: Any, after: Any) -> None:
         key = (after or before).key
         if key:
@@ -130,12 +147,15 @@ class RegionWatch:
             if isinstance(job, Copy):
                 self._listeners.key(job.key)
             else:
-                self._generation += 1
-                self._listeners.service(self.name, job.namespace)
+                self._offer_changed(job.namespace)
 
     def _enabled(self, before: str | None, after: str | None) -> None:
+        self._offer_changed(str(after or before))
+
+    def _offer_changed(self, namespace: str) -> None:
         self._generation += 1
-        self._listeners.service(self.name, str(after or before))
+        self.rollouts.touch_held()
+        self._listeners.service(self.name, namespace)
 
     def _trouble_changed(self, trouble: str) -> None:
         self._listeners.region(self.name, trouble)
@@ -144,7 +164,9 @@ class RegionWatch:
 class World:
     """Records and the fleet of the control plane, and the watches of all regions."""
 
-    def __init__(self, control: Kube, namespace: str, listeners: Listeners) -> None:
+    def __init__(
+        self, control: Kube, namespace: str, listeners: Listeners, clock: Callable[[], float] = time.time
+    ) -> None:
         self._listeners = listeners
         self._namespace = namespace
         self.records: Store[Record | Damaged] = Store(_record, _claimed_region, self._record_changed)
@@ -154,6 +176,7 @@ class World:
         fleets = labels.selects("fleet")
         self.fleet_watch = Reflector(control, CONFIG_MAPS, self.fleets, namespace, fleets, listeners.control)
         self.regions: dict[str, RegionWatch] = {}  # replaced, never changed: others are going through it
+        self.rollouts = FleetRollouts(lambda: self.regions, self._readable, lambda: self.fleet, clock)
 
     def reflectors(self) -> list[Reflector]:
         """All reflectors."""
@@ -171,6 +194,10 @@ class World:
     def record(self, key: Key) -> Record | Damaged | None:
         """The record of one environment."""
         return self.records.get(self._namespace, key.dotted)
+
+    def _readable(self, key: Key) -> Record | None:
+        record = self.record(key)
+        return record if isinstance(record, Record) else None
 
     def keys(self) -> set[Key]:
         """The keys of all records."""
@@ -200,6 +227,7 @@ class World:
             silent={each.name: each.trouble for each in self.regions.values() if each.trouble},
             damaged=damaged,
             fleet=self.fleet,
+            rollouts=self.rollouts,
         )
 
     def _region_of(
@@ -222,6 +250,9 @@ class World:
 
     def _fleet_changed(self, before: Fleet | None, after: Fleet | None) -> None:
         old, new = (before or Fleet()).pauses, (after or Fleet()).pauses
+        for region in self.regions.values() if old != new else ():
+            region.rollouts.touch_all()
+            self._listeners.rolled(region.name)
         self._listeners.paused({scope for scope in {*old, *new} if old.get(scope) != new.get(scope)})
 
     def _record_changed(self, before: Record | Damaged | None, after: Record | Damaged | None) -> None:
@@ -230,6 +261,8 @@ class World:
             self._listeners.freed(str(old))
         key = (after or before).key  # type: ignore[union-attr]  # a store never tells of None becoming None
         if key:
+            for region in self.regions.values():
+                region.recorded(key)
             self._listeners.key(key)
 
 
