@@ -80,9 +80,9 @@ class Life:
     def readable(self, raw: Json) -> Record | None:
         return None if (CONTROL, "record", raw["metadata"]["name"]) in self.damaged else read_record(raw)
 
-    def put_fleet(self, records: int) -> None:
+    def put_fleet(self, records: int, **more: str) -> None:
         metadata = {"name": labels.FLEET, "namespace": labels.CONTROL_NAMESPACE}
-        self.control.put("fleet", labels.FLEET, {"metadata": metadata, "data": {"records": str(records)}})
+        self.control.put("fleet", labels.FLEET, {"metadata": metadata, "data": {"records": str(records), **more}})
 
     # -- git -------------------------------------------------------------------------------------------------------
 
