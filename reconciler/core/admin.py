@@ -1,7 +1,7 @@
 """Admin processes: one-off tasks that a person asks for, run by the same lifecycle Jobs as everything else.
 
-A request is a lever of the record (`admin`). The reconciler answers each one once: with a claim, or with a refusal in the
-history. It is no part of what is declared, so it touches neither attempts nor conditions, and is never repeated.
+A request is a lever of the record (`admin`). The reconciler answers each one once: with a claim, or with a refusal in
+the history. It is no part of what is declared, so it touches neither attempts nor conditions, and is never repeated.
 """
 
 import json
@@ -13,10 +13,10 @@ from typing import Any
 
 from reconciler.core import plain_json
 from reconciler.core.claim import Claim, run_name
-from reconciler.core.declaration import uses_service
 from reconciler.core.fleet import Suspension
 from reconciler.core.lever import is_new, with_levers, written
 from reconciler.core.mark import Mark
+from reconciler.core.move import Phase
 from reconciler.core.names import is_name
 from reconciler.core.observed import Run, Site
 from reconciler.core.outcome import Outcome, Result
@@ -104,12 +104,12 @@ def request_of(record: Record) -> AdminRequest | None:
 class Answer:
     """What becomes of a request now: the record to write, with a claim to launch, or with a refusal in the history.
 
-    `waits`: why neither is done yet; until then (seconds since the epoch) nobody has to look again.
+    `waits`: why neither is done yet; before `until` (seconds since the epoch) time alone changes nothing.
     """
 
     record: Record
     waits: str = ""
-    until: float = 0
+    until: float | None = None
 
 
 def answer(record: Record, site: Site | None, pauses: Sequence[Suspension], now: float) -> Answer | None:
@@ -145,7 +145,7 @@ def _standing(record: Record, site: Site | None, pauses: Sequence[Suspension]) -
     """Why it cannot begin until something else is done, so that the history says it."""
     if pauses:
         return "; ".join(map(str, pauses))
-    if record.move:
+    if record.move and record.move.phase is not Phase.CLEANING:
         return f"it is on its way from {record.move.source} to {record.move.to} ({record.move.phase})"
     placement = site.placement if site else None
     if site and placement is None:
@@ -192,7 +192,7 @@ def _begun(record: Record, request: AdminRequest, site: Site, now: float) -> Rec
 
 def _instead(site: Site) -> str:
     assert site.placement is not None
-    names = sorted({step.verb for step in site.offered if is_admin(step.verb) and _uses(site.placement, step)})
+    names = sorted({step.verb for step in site.offered if is_admin(step.verb) and site.placement.uses(step.namespace)})
     return f"; there are {', '.join(names)}" if names else ""
 
 
@@ -200,13 +200,11 @@ def steps_of_request(request: AdminRequest, placement: Placement, offered: Mappi
     """The steps of every lifecycle Job that has the verb and whose service the environment uses."""
     return tuple(
         sorted(
-            step for step in offered if step.kind is Kind.JOB and step.verb == request.verb and _uses(placement, step)
+            step
+            for step in offered
+            if step.kind is Kind.JOB and step.verb == request.verb and placement.uses(step.namespace)
         )
     )
-
-
-def _uses(placement: Placement, step: Step) -> bool:
-    return uses_service(placement.spec, step.namespace)
 
 
 def claim_of_request(

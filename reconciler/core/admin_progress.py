@@ -1,4 +1,4 @@
-"""How far a request for an admin process is, read off the record by those who asked for it (`core.admin` answers it)."""
+"""How far a request for an admin process is, read off the record by who asked for it (`core.admin` answers it)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -161,9 +161,9 @@ def test_what_will_never_begin_is_refused(fields: Any, now: float, said: str) ->
         ({}, SITE, [PAUSE], "tenant acme was suspended by bob"),
         ({"move": MOVE}, SITE, [], "it is on its way from eu-west to us-east (Exporting)"),
         ({}, Site(None, OFFERED), [], "nothing of it is placed in eu-west yet"),
-        ({}, replace(SITE, placement=replace(all_done(OF), state=State.FROZEN)), [], "its placement in eu-west is Frozen"),
+        ({}, replace(SITE, placement=replace(all_done(OF), state=State.FROZEN)), [], "eu-west is Frozen"),
         ({}, replace(SITE, placement=replace(all_done(OF), state=State.RELEASED)), [], "eu-west is Released"),
-        ({"epoch": 3}, SITE, [], "the record is at epoch 3, the placement in eu-west at 1"),
+        ({}, replace(SITE, placement=replace(all_done(OF), epoch=3)), [], "at epoch 1, the placement in eu-west at 3"),
     ],
     ids=["suspended", "moving", "not placed", "frozen", "released", "another epoch"],
 )  # fmt: skip
@@ -175,8 +175,14 @@ def test_it_waits_and_the_history_says_why_once(fields: Any, site: Site, pauses:
     assert events(found.record) == ["AdminWaits"]
     assert str(REQUEST) in found.record.history[0].message
     assert answered(found.record, site, NOW + 60, pauses).record == found.record
-    later = replace(found.record, move=None, epoch=1)
+    later = replace(found.record, move=None)
     assert answered(later, SITE, NOW + 60).record.claim is not None, "it begins when nothing stands in its way"
+
+
+def test_it_begins_at_the_target_while_the_source_is_cleaned() -> None:
+    after = answered(asked(move=replace(MOVE, phase=Phase.CLEANING))).record
+    assert after.claim is not None
+    assert after.move is not None
 
 
 @pytest.mark.parametrize(
