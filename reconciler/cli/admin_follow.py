@@ -47,7 +47,7 @@ class Asked:
 class Follower:
     """Asks for each target in order, while fewer than `limit` of them are unfinished.
 
-    `made`: a request is made once for each, so that writing it again after an answer that was lost asks for nothing new.
+    `made`: a request is made once for each, so that writing it again after a lost answer asks for nothing new.
     `trouble`: why the control plane could not be asked just now.
     """
 

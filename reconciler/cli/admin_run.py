@@ -177,16 +177,16 @@ def _followed(follower: "Follower", *, wait: bool, timeout: float) -> int:
     """The exit code at the end; whatever ends it early, it is said what goes on."""
     from reconciler.cli.admin_show import screen
 
-    with screen(follower) as show:
-        try:
+    try:
+        with screen(follower) as show:
             follower.run(show, wait=wait, timeout=timeout)
-        except KeyboardInterrupt:
-            note(f"interrupted: {follower.left()}")
-            return INTERRUPTED
-        except Exception:
-            if follower.asked:
-                note(follower.left())
-            raise
+    except KeyboardInterrupt:
+        note(f"interrupted: {follower.left()}")
+        return INTERRUPTED
+    except Exception:
+        if follower.asked:
+            note(follower.left())
+        raise
     if said := follower.summary(wait=wait):
         note(said)
     return follower.exit_code
