@@ -34,6 +34,7 @@ COMMANDS = {
     "resume": "End a suspension.",
     "approve": "Let held actions go on: of a plan, of a move without its source, or of a commit.",
     "reconcile": "Ask the controller to look at an environment now.",
+    "admin": "List admin processes, and run them in one environment or in many.",
     "jobs": "List, lint and run lifecycle Jobs.",
     "check": "Test the ground: API server, Argo, rights, repository.",
     "install": "Install tenantctl into a cluster, or print its manifests.",

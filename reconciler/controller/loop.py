@@ -305,6 +305,9 @@ class Loop:
             self.queue.add_after(done.key, done.again_after)
 
     def _wait_for_place(self, done: Pass) -> None:
+        if done.place:  # an admin process, for which somebody is waiting: first of all
+            with self._lock:
+                self._waiting.setdefault(done.place, {})[done.key] = (-1, 0, 0, done.key)
         for hold in done.decision.holds if done.decision else ():
             if hold.reason is HoldReason.IN_FLIGHT_LIMIT and hold.action:
                 region = hold.action.where

@@ -87,7 +87,7 @@ class RegionWatch:
 
     @property
     def offers(self) -> Mapping[Step, str]:
-        """Every step of the trusted lifecycle Jobs, of all lifecycle verbs: step → hash."""
+        """Every step of the trusted lifecycle Jobs, of all verbs: step → hash."""
         return self._offered()[0]
 
     @property

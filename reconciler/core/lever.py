@@ -21,10 +21,10 @@ SHOWN = 60
 def with_levers(record: Record, now: float) -> Record:
     """The record with a line of history for each new mark; equal to it when there is none."""
     texts = {"retry": record.retry, "stop": record.stop, "pause": record.pause, APPROVAL: record.approval}
-    fresh = {lever: _said(lever, text) for lever, text in texts.items() if text and _is_new(record, lever, text)}
+    fresh = {lever: _said(lever, text) for lever, text in texts.items() if text and is_new(record, lever, text)}
     for lever, said in sorted(fresh.items(), key=lambda item: item[1][0].at):
         mark, message = said
-        record = _noted(record, lever, texts[lever], Entry(mark.since or rfc3339(now), _event(lever, mark), message))
+        record = written(record, lever, texts[lever], Entry(mark.since or rfc3339(now), _event(lever, mark), message))
     return record
 
 
@@ -38,9 +38,9 @@ def _said(lever: str, text: str) -> tuple[Mark, str]:
 
 def with_hold(record: Record, message: str, now: float) -> Record:
     """The record with a line that says what suspension held an action, once for each."""
-    if not _is_new(record, HELD, message):
+    if not is_new(record, HELD, message):
         return record
-    return _noted(record, HELD, message, Entry(rfc3339(now), "Paused", message))
+    return written(record, HELD, message, Entry(rfc3339(now), "Paused", message))
 
 
 def _event(lever: str, mark: Mark) -> str:
@@ -49,11 +49,13 @@ def _event(lever: str, mark: Mark) -> str:
     return {"retry": "Retried", "stop": "Stopped", APPROVAL: "Approved"}[lever]
 
 
-def _is_new(record: Record, lever: str, text: str) -> bool:
+def is_new(record: Record, lever: str, text: str) -> bool:
+    """Whether what was said last by a lever is not in the history yet."""
     return record.noted.get(lever) != _digest(text)
 
 
-def _noted(record: Record, lever: str, text: str, entry: Entry) -> Record:
+def written(record: Record, lever: str, text: str, entry: Entry) -> Record:
+    """The record with a line of history for what a lever said, which is new no more."""
     return replace(record, noted={**record.noted, lever: _digest(text)}).with_entry(entry)
 
 
