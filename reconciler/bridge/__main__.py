@@ -14,7 +14,7 @@ from reconciler.bridge.exits import REPEAT
 from reconciler.bridge.say import say
 from reconciler.bridge.world import World, read_world
 from reconciler.core.errors import TenantctlError, UsageError
-from reconciler.core.step import Kind, Step, Verb
+from reconciler.core.step import Kind, Step, Verb, is_verb
 
 REMOVAL = "removal"  # the stage of an upsert that takes away what is no longer wanted
 
@@ -36,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m reconciler.bridge", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     discover = commands.add_parser("discover", help="write the lists of what there is to do")
-    discover.add_argument("--verb", default=Verb.UPSERT.value, choices=[verb.value for verb in Verb])
+    discover.add_argument("--verb", default=Verb.UPSERT.value, help=f"{', '.join(Verb)} or admin.<name>")
     step = commands.add_parser("step", help="do one step")
     step.add_argument("kind", help=", ".join((*Kind, REMOVAL)))
     step.add_argument("item", help="for example upsert/billing/billing-lifecycle")
@@ -49,11 +49,19 @@ def _run(options: argparse.Namespace, world: World) -> int:
     if options.command == "discover":
         from reconciler.bridge.discover import discover
 
-        return discover(connect(), world, options.verb)
+        verb = _verb(options.verb)
+        return discover(connect(), world, verb)
     step = _step(options.kind, options.item)
     from reconciler.bridge.job import run_job
 
     return run_job(connect(), world, step)
+
+
+def _verb(text: str) -> str:
+    """The verb of a run; that of an admin process holds a name that people type. Raises UsageError."""
+    if not is_verb(text):
+        raise UsageError(f"'{text}' is no verb; known are {', '.join(Verb)} and admin.<name>, a name like reindex")
+    return text
 
 
 def _step(kind: str, item: str) -> Step:

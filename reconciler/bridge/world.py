@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from reconciler.core import labels
 from reconciler.core.errors import UsageError
 from reconciler.core.lifecycle_job import lifecycle_annotations
 from reconciler.core.names import Key
 from reconciler.core.outcome import Outcome
+from reconciler.core.parameters import read_parameters
 from reconciler.core.placement import Placement
 
 AUTO = "auto"
@@ -30,6 +32,7 @@ class World:
 
     `namespace` is the workflow namespace. `asked` holds the parameters `jobs`, `resources` and `applications` as text.
     `archives` is the URL of the object store, beside it the file with its credentials; both are for migrations only.
+    `parameters` are what the asker of an admin process gave it.
     """
 
     key: Key
@@ -41,6 +44,7 @@ class World:
     trial: Trial | None = None
     archives: str = ""
     archives_credentials: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_world(environ: Mapping[str, str]) -> World:
@@ -60,7 +64,15 @@ def read_world(environ: Mapping[str, str]) -> World:
         annotations=lifecycle_annotations(environ),
         archives=environ.get("TENANTCTL_ARCHIVES", ""),
         archives_credentials=environ.get("TENANTCTL_ARCHIVES_CREDENTIALS", ""),
+        parameters=_parameters(environ),
     )
+
+
+def _parameters(environ: Mapping[str, str]) -> Mapping[str, Any]:
+    try:
+        return read_parameters(environ.get("TENANTCTL_PARAMETERS", ""))
+    except ValueError as error:
+        raise UsageError(f"parameters: {error}") from error
 
 
 def _required(environ: Mapping[str, str], name: str) -> str:

@@ -47,14 +47,15 @@ def command(
     Exit code 1: an environment of the plan did not become Ready; 6: something is held that no run mends.
     For use without a controller, or beside one: both write guarded claims, so nothing is launched twice.
     """
-    from reconciler.cli.plan import INVALID, cluster_plan, print_plan
+    from reconciler.cli.plan import INVALID, check_id, cluster_plan, print_plan
     from reconciler.cli.wiring import Place, read_desired
 
     place = Place(context, kubeconfig)
     desired = read_desired(repository, ref)
-    plan = cluster_plan(desired, place)
+    plan = cluster_plan(desired, place, repository)
     print_plan(plan, "text")
-    _check(plan, plan_id)
+    if plan_id is not None:
+        check_id(plan, plan_id)
     keys, awaited = {action.key for action in plan.actions}, _awaited(plan) if wait else set()
     left = REFUSED if any(_is_left(hold) for hold in plan.holds if hold.key not in keys | awaited) else 0
     failed = 0
@@ -81,13 +82,6 @@ def _is_left(hold: "Hold") -> bool:
     from reconciler.core.action import HoldReason
 
     return hold.reason is not HoldReason.INVALID_DECLARATION and not _passes(hold)
-
-
-def _check(plan: "Plan", plan_id: str | None) -> None:
-    from reconciler.core.errors import Refused
-
-    if plan_id is not None and plan.id != plan_id:
-        raise Refused(f"the plan is now {plan.id}, not {plan_id}; read it again")
 
 
 def _confirmed(plan: "Plan", awaited: "set[Key]") -> bool:

@@ -47,6 +47,8 @@ def environment(key: "Key", namespace: str, context: str | None, kubeconfig: str
 
 
 def _record_lines(record: "Record", suspended: "list[Suspension]") -> Iterator[str]:
+    from reconciler.core.approval import Approval
+
     policy = record.policy
     yield f"Environment:  {record.key}"
     if policy.display_name:
@@ -61,6 +63,9 @@ def _record_lines(record: "Record", suspended: "list[Suspension]") -> Iterator[s
     if record.claim:
         yield f"In progress:  run {record.claim.run}, attempt {record.claim.attempt}, since {record.claim.at}"
     yield from (f"Suspended:    {each}" for each in suspended)
+    approval = Approval.load(record.approval) if record.approval else None
+    if approval and approval.valid(time.time()):
+        yield f"Approved:     {approval}"
     yield "Conditions:"
     for condition in record.conditions:
         why = f"  {condition.reason}: {condition.message}" if condition.reason else ""

@@ -9,7 +9,7 @@ from reconciler.adapters.git import Repository
 from reconciler.adapters.git.hardened import is_url
 from reconciler.adapters.kube.state import Fleets, Records
 from reconciler.cli.wiring import Place, default_cache, region_factory
-from reconciler.controller.history import Unknown
+from reconciler.controller.history import GitHistory
 from reconciler.controller.loop import Loop
 from reconciler.controller.metrics import Metrics
 from reconciler.controller.reconciler import Reconciler
@@ -40,7 +40,8 @@ class Engine:
             source = Source(repository, ref, settings.interval, watched, loop.take, loop.source_failed, loop.answered)
             records = Records(control, labels.CONTROL_NAMESPACE)
             fleets = Fleets(control, labels.CONTROL_NAMESPACE)
-            loop.wire(world, source, Reconciler(world, records, settings, time.time, Unknown(), fleets, loop.fresh))
+            history = GitHistory(repository, world.record)
+            loop.wire(world, source, Reconciler(world, records, settings, time.time, history, fleets, loop.fresh))
             try:
                 yield cls(loop, metrics)
             finally:

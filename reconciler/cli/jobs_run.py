@@ -8,12 +8,13 @@ import secrets
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.options import annotation_option, cluster_options
 from reconciler.cli.output import note
+from reconciler.cli.parameters import parameter
 from reconciler.core.step import Kind, Step, Verb, is_verb, suffix
 
 if TYPE_CHECKING:
@@ -95,34 +96,13 @@ def _declaration(tenant: str, environment: str, region: str, tier: str, paramete
     from reconciler.core.explain import KNOWN_VERSION
     from reconciler.core.schema import Kind as Document
 
-    spec = {"region": region, "tier": tier, "parameters": dict(map(_parameter, parameters))}
+    spec = {"region": region, "tier": tier, "parameters": dict(map(parameter, parameters))}
     metadata = {"name": environment, "tenant": tenant}
     raw = {"apiVersion": KNOWN_VERSION, "kind": Document.ENVIRONMENT.title, "metadata": metadata, "spec": spec}
     document = parse(Document.ENVIRONMENT, json.dumps(raw).encode())
     if document.problems:
         raise UsageError("; ".join(problem.message for problem in document.problems))
     return Declaration.of(effective({}, document.value))
-
-
-def _parameter(text: str) -> tuple[str, Any]:
-    """A parameter as YAML in a declaration means it: `250` is a number, `"250"` a text. Raises UsageError."""
-    import json
-
-    from reconciler.core.errors import UsageError
-    from reconciler.core.scalar import plain
-
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise UsageError(f"--param {text}: write NAME=VALUE")
-    if value.startswith('"'):
-        try:
-            return name, str(json.loads(value))
-        except ValueError as error:
-            raise UsageError(f"--param {name}: {error}") from error
-    read, _, message = plain(value)
-    if message:
-        raise UsageError(f"--param {name}: {message}")
-    return name, "" if value == "" else read
 
 
 def _placement(declaration: "Declaration", verb: str) -> "Placement":

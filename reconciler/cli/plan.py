@@ -44,7 +44,8 @@ def command(
 
     desired = read_desired(repository, ref)
     _warn(repository, ref, desired.revision)
-    plan = offline_plan(desired) if against == "empty" else cluster_plan(desired, Place(context, kubeconfig))
+    place = Place(context, kubeconfig)
+    plan = offline_plan(desired) if against == "empty" else cluster_plan(desired, place, repository)
     print_plan(plan, output)
     if plan.findings:
         return INVALID
@@ -75,18 +76,26 @@ def offline_plan(desired: "Desired") -> "Plan":
     return plan_of(desired, [decide(key, desired, nothing, 0) for key in keys], None)
 
 
-def cluster_plan(desired: "Desired", place: object) -> "Plan":
-    """The plan for the clusters as they are now."""
+def cluster_plan(desired: "Desired", place: object, location: str) -> "Plan":
+    """The plan for the clusters as they are now; `location` is the repository that the declarations are from."""
     from reconciler.cli.wiring import Place, reconciler_of, synced_world
     from reconciler.controller.planning import plan_of
     from reconciler.controller.settings import Settings
 
     assert isinstance(place, Place)
     world, records = synced_world(place, desired)
-    reconciler = reconciler_of(place, world, records, Settings())
+    reconciler = reconciler_of(place, location, world, records, Settings())
     keys = sorted(world.keys() | {*desired.environments, *desired.held})
     taken = {name: world.in_flight(name) for name in world.regions}
     return plan_of(desired, [reconciler.preview(key, desired) for key in keys], taken)
+
+
+def check_id(plan: "Plan", plan_id: str) -> None:
+    """Raises Refused unless the plan still has the id that somebody has read."""
+    from reconciler.core.errors import Refused
+
+    if plan.id != plan_id:
+        raise Refused(f"the plan is now {plan.id}, not {plan_id}; read it again")
 
 
 def print_plan(plan: "Plan", output: str) -> None:

@@ -11,7 +11,7 @@ from reconciler.adapters.git import Repository
 from reconciler.adapters.kube import Kube, NoCluster, connect
 from reconciler.adapters.kube.connect import in_cluster
 from reconciler.adapters.kube.state import Fleets, Records
-from reconciler.controller.history import Unknown
+from reconciler.controller.history import GitHistory
 from reconciler.controller.reconciler import Reconciler
 from reconciler.controller.settings import Settings
 from reconciler.controller.world import Listeners, RegionWatch, World
@@ -97,7 +97,8 @@ def _sync(reflector: object) -> None:
         reflector.trouble = str(error)  # type: ignore[attr-defined]
 
 
-def reconciler_of(place: Place, world: World, records: Records, settings: Settings) -> Reconciler:
-    """One pass at a time over a world."""
+def reconciler_of(place: Place, location: str, world: World, records: Records, settings: Settings) -> Reconciler:
+    """One pass at a time over a world; `location` is the repository whose history is asked."""
     fleets = Fleets(place.control(), labels.CONTROL_NAMESPACE)
-    return Reconciler(world, records, settings, time.time, Unknown(), fleets)
+    with Repository.open(location, cache=default_cache()) as past:
+        return Reconciler(world, records, settings, time.time, GitHistory(past, world.record), fleets)

@@ -5,17 +5,19 @@ Level-based: it gets a key and looks at everything again; any pass may be the fi
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from reconciler.controller import launch
 from reconciler.controller.accounts import Accounts
+from reconciler.controller.admin import answer_to
 from reconciler.controller.ports import FleetStore, History, RecordStore
 from reconciler.controller.safety import Safety
 from reconciler.controller.settings import Settings
 from reconciler.controller.sweep import Sweep, fresh_run
 from reconciler.controller.world import RegionWatch, World
 from reconciler.core.action import Action, ActionKind, Hold, HoldReason
+from reconciler.core.admin import Answer, conclude_admin, is_admin
 from reconciler.core.conclude import conclude, is_over
 from reconciler.core.decide import Decision, decide
 from reconciler.core.desired import Desired
@@ -36,13 +38,17 @@ from reconciler.core.times import parse_rfc3339, rfc3339, seconds_between
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What one pass did, for logs and metrics. `again_after`: when to look again in any case, in seconds."""
+    """What one pass did, for logs and metrics. `again_after`: when to look again in any case, in seconds.
+
+    `place`: the region in which an admin process waits for a place; an action says that by its hold.
+    """
 
     key: Key
     event: str = "unchanged"
     run: str = ""
     decision: Decision | None = None
     again_after: float | None = None
+    place: str = ""
 
 
 class Reconciler:
@@ -101,31 +107,35 @@ class Reconciler:
             return self._forget(record)
         decision = decide(key, desired, self.safety.informed(key, desired, observed), self._clock())
         if decision.action is None:
-            return self._settle(desired, observed, decision)
+            return self._administer(desired, observed, decision)
         if not decision.action.steps and not decision.action.removals:
             return self._act_without_run(desired, observed, decision)
+        self._know_pauses()
+        with self._place(decision.action.where, key, desired) as free:
+            if not free:
+                return self._settle(desired, observed, _limited(decision))
+            return self._launch(decision, desired, observed)
+
+    def _know_pauses(self) -> None:
+        """Nothing is launched while it is not known what is suspended. Raises Unavailable."""
         if self._world.fleet_watch.trouble:
             raise Unavailable(f"whether anything is suspended is not known: {self._world.fleet_watch.trouble}")
-        if not self._reserve(decision.action, desired):
-            return self._settle(desired, observed, _limited(decision))
+
+    @contextlib.contextmanager
+    def _place(self, region: str, key: Key, desired: Desired) -> Iterator[bool]:
+        """Take one of the region's places, if one is free; the claim holds it from the moment it is written."""
+        listed = desired.regions.get(region) or self._world.regions[region].region
+        with self._lock:
+            launching = self._launching.setdefault(region, set())
+            free = self._world.in_flight(region) + len(launching) < listed.in_flight_limit
+            if free:
+                launching.add(key)
         try:
-            return self._launch(decision, desired, observed)
+            yield free
         finally:
-            self._release(decision.action)
-
-    def _reserve(self, action: Action, desired: Desired) -> bool:
-        """Take one of the region's places; the claim holds it from the moment it is written."""
-        with self._lock:
-            launching = self._launching.setdefault(action.where, set())
-            taken = self._world.in_flight(action.where) + len(launching)
-            if taken >= desired.regions[action.where].in_flight_limit:
-                return False
-            launching.add(action.key)
-            return True
-
-    def _release(self, action: Action) -> None:
-        with self._lock:
-            self._launching[action.where].discard(action.key)
+            if free:
+                with self._lock:
+                    launching.discard(key)
 
     def _launch(self, decision: Decision, desired: Desired, observed: Observed) -> Pass:
         action = decision.action
@@ -137,6 +147,21 @@ class Reconciler:
         self._post(record, self._world.regions[claim.region])
         self._tell(record, "Launched", f"run {claim.run}: {'; '.join(map(str, action.reasons))}")
         return Pass(action.key, "launched", claim.run, decision)
+
+    def _administer(self, desired: Desired, observed: Observed, decision: Decision) -> Pass:
+        """Nothing that is declared is launched now, so what a person asked for may have its turn."""
+        asked = answer_to(observed, self._clock())
+        if asked is None or asked.record.claim is None:
+            return self._settle(desired, observed, decision, asked)
+        self._know_pauses()
+        region = self._world.regions[asked.record.claim.region]
+        with self._place(region.name, decision.key, desired) as free:
+            if not free:
+                return replace(self._settle(desired, observed, decision), place=region.name)
+            record = self._save(self._with_status(asked.record, desired, decision))
+            self._post(record, region)
+        self._tell_news(observed.record, record)
+        return Pass(decision.key, "launched", asked.record.claim.run, decision)
 
     def _placed(self, desired: Desired, observed: Observed, action: Action) -> tuple[Record, Placement | None]:
         """The record, made if there is none, after the site's placement says what the action needs."""
@@ -269,7 +294,9 @@ class Reconciler:
         claim = record.claim
         assert claim is not None
         hold = Hold(record.key, HoldReason.RUN_IN_PROGRESS, f"run {claim.run} is in progress")
-        self._write(record, self._with_status(record, desired, Decision(record.key, None, (hold,))))
+        running = Decision(record.key, None, (hold,))
+        decision = self.preview(record.key, desired) if is_admin(claim.verb) else running
+        self._write(record, self._with_status(record, desired, decision))
         return Pass(record.key, "in progress", claim.run, again_after=again_after)
 
     def _finish(self, record: Record, region: RegionWatch, desired: Desired) -> Pass:
@@ -284,12 +311,19 @@ class Reconciler:
         if not is_over(run, copies):
             return self._in_progress(record, desired, again_after=5)
         placement = self._ended(region, record.key, claim.run, run)
-        concluded = conclude(record, claim, placement, run, region.offers, self._clock(), self._settings.backoff)
+        concluded = self._concluded(record, placement, run, region)
         decision = self._decision_after(concluded, region, placement, desired)
         saved = self._save(self._with_status(concluded, desired, decision))
         last = concluded.history[-1]
         self._tell(saved, last.event, f"run {claim.run}: {last.message}", warning=last.event != "Succeeded")
         return Pass(record.key, last.event, claim.run, decision)
+
+    def _concluded(self, record: Record, placement: Placement | None, run: Run | None, region: RegionWatch) -> Record:
+        claim = record.claim
+        assert claim is not None
+        if is_admin(claim.verb):
+            return conclude_admin(record, claim, placement, run, self._clock())
+        return conclude(record, claim, placement, run, region.offers, self._clock(), self._settings.backoff)
 
     def _decision_after(
         self, record: Record, region: RegionWatch, placement: Placement | None, desired: Desired
@@ -329,23 +363,26 @@ class Reconciler:
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
-    def _settle(self, desired: Desired, observed: Observed, decision: Decision) -> Pass:
-        """Nothing to launch: write the status if it differs."""
+    def _settle(self, desired: Desired, observed: Observed, decision: Decision, asked: Answer | None = None) -> Pass:
+        """Nothing to launch: write the status, and why a request was refused or waits, if anything differs."""
         record, declaration = observed.record, desired.environments.get(decision.key)
-        again = self._again(decision, record)
+        again = self._again(decision, record, asked)
         event = "held" if decision.holds else "unchanged"
         if record is None and (declaration is None or observed.damaged or observed.lost):
             return Pass(decision.key, event, "", decision, again)
         if record is None:
             assert declaration is not None
             record = launch.new_record(declaration, observed.placement)
-        self._write(record, self._with_status(record, desired, decision))
+        self._write(record, self._with_status(asked.record if asked else record, desired, decision))
+        if asked:
+            self._tell_news(record, asked.record)
         return Pass(decision.key, event, "", decision, again)
 
-    def _again(self, decision: Decision, record: Record | None) -> float | None:
+    def _again(self, decision: Decision, record: Record | None, asked: Answer | None) -> float | None:
         """When time alone changes something: a wait ends, it expires, or a tombstone's time is over."""
         now = self._clock()
         times = [hold.until - now for hold in decision.holds if hold.until is not None]
+        times += [asked.until - now] if asked and asked.until is not None else []
         if record is not None and record.gone:
             times.append(self._settings.keep_tombstones - seconds_between(record.gone, now) + 1)
         elif record is not None and record.policy.expires_at:

@@ -1,5 +1,6 @@
 """The world as it is known now: stores that reflectors keep, and what they say of one environment."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from reconciler.adapters.kube.reflector import Reflector
 from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS, NAMESPACES, WORKFLOWS
 from reconciler.adapters.kube.state import RegionState
 from reconciler.adapters.kube.store import Store
+from reconciler.controller.fleet_rollouts import FleetRollouts
+from reconciler.controller.rollouts import RegionRollouts
 from reconciler.core import labels
 from reconciler.core.declaration import Declaration
 from reconciler.core.discovery import hashes_of
@@ -38,7 +41,7 @@ class Damaged:
 @dataclass(frozen=True)
 class Listeners:
     """Whom changes are told to. `service` gets region and namespace; `freed` the region where a claim was closed;
-    `paused` what was suspended or resumed.
+    `paused` what was suspended or resumed; `rolled` the region whose rollouts may have gone on.
     """
 
     key: Callable[[Key], None] = lambda key: None
@@ -47,6 +50,7 @@ class Listeners:
     region: Callable[[str, str], None] = lambda region, trouble: None
     control: Callable[[str], None] = lambda trouble: None
     paused: Callable[[set[Scope]], None] = lambda scopes: None
+    rolled: Callable[[str], None] = lambda region: None
 
 
 class RegionWatch:
@@ -60,7 +64,8 @@ class RegionWatch:
         self._listeners = listeners
         self._generation = 0
         self._offers: tuple[int, Mapping[Step, str], Mapping[Step, str]] = (-1, {}, {})
-        self.placements: Store[Placement | Damaged] = Store(_placement, _key, self._keyed)
+        self.rollouts = RegionRollouts()
+        self.placements: Store[Placement | Damaged] = Store(_placement, _key, self._placement_changed)
         self.runs: Store[Run] = Store(read_run, _key, self._keyed)
         self.jobs: Store[LifecycleJob | Copy] = Store(_job_reader(annotations), _job_group, self._job_changed)
         self.namespaces: Store[str] = Store(lambda raw: str(raw["metadata"]["name"]), lambda name: None, self._enabled)
@@ -82,7 +87,7 @@ class RegionWatch:
 
     @property
     def offers(self) -> Mapping[Step, str]:
-        """Every step of the trusted lifecycle Jobs, of all lifecycle verbs: step → hash."""
+        """Every step of the trusted lifecycle Jobs, of all verbs: step → hash."""
         return self._offered()[0]
 
     @property
@@ -130,6 +135,18 @@ class RegionWatch:
         """The placement of one environment."""
         return self.placements.get(self.state.namespace, key.dotted)
 
+    def recorded(self, key: Key) -> None:
+        """The record of an environment changed, by which it may take part in rollouts, or not, or be held."""
+        self.rollouts.touch(key)
+        self._listeners.rolled(self.name)
+
+    def _placement_changed(self, before: Placement | Damaged | None, after: Placement | Damaged | None) -> None:
+        key = _key(after or before)
+        if key:
+            self.rollouts.touch(key)
+            self._listeners.rolled(self.name)
+        self._keyed(before, after)
+
     def _keyed(self, before: Any, after: Any) -> None:
         key = (after or before).key
         if key:
@@ -140,12 +157,15 @@ class RegionWatch:
             if isinstance(job, Copy):
                 self._listeners.key(job.key)
             else:
-                self._generation += 1
-                self._listeners.service(self.name, job.namespace)
+                self._offer_changed(job.namespace)
 
     def _enabled(self, before: str | None, after: str | None) -> None:
+        self._offer_changed(str(after or before))
+
+    def _offer_changed(self, namespace: str) -> None:
         self._generation += 1
-        self._listeners.service(self.name, str(after or before))
+        self.rollouts.touch_held()
+        self._listeners.service(self.name, namespace)
 
     def _trouble_changed(self, trouble: str) -> None:
         self._listeners.region(self.name, trouble)
@@ -154,7 +174,9 @@ class RegionWatch:
 class World:
     """Records and the fleet of the control plane, and the watches of all regions."""
 
-    def __init__(self, control: Kube, namespace: str, listeners: Listeners) -> None:
+    def __init__(
+        self, control: Kube, namespace: str, listeners: Listeners, clock: Callable[[], float] = time.time
+    ) -> None:
         self._listeners = listeners
         self._namespace = namespace
         self.records: Store[Record | Damaged] = Store(_record, _claimed_region, self._record_changed)
@@ -164,6 +186,7 @@ class World:
         fleets = labels.selects("fleet")
         self.fleet_watch = Reflector(control, CONFIG_MAPS, self.fleets, namespace, fleets, listeners.control)
         self.regions: dict[str, RegionWatch] = {}  # replaced, never changed: others are going through it
+        self.rollouts = FleetRollouts(lambda: self.regions, self._readable, lambda: self.fleet, clock)
 
     def reflectors(self) -> list[Reflector]:
         """All reflectors."""
@@ -181,6 +204,10 @@ class World:
     def record(self, key: Key) -> Record | Damaged | None:
         """The record of one environment."""
         return self.records.get(self._namespace, key.dotted)
+
+    def _readable(self, key: Key) -> Record | None:
+        record = self.record(key)
+        return record if isinstance(record, Record) else None
 
     def keys(self) -> set[Key]:
         """The keys of all records, and of placements, which may lack theirs."""
@@ -222,9 +249,8 @@ class World:
             silent=silent,
             damaged=self._damage(key, found, declaration),
             fleet=self.fleet,
-            sites={
-                each.name: self._site(key, each, record) for each in self.regions.values() if each.name not in silent
-            },
+            sites={name: self._site(key, each, record) for name, each in self.regions.items() if name not in silent},
+            rollouts=self.rollouts,
         )
 
     def _site(self, key: Key, region: RegionWatch, record: Record | None) -> Site:
@@ -264,6 +290,9 @@ class World:
 
     def _fleet_changed(self, before: Fleet | None, after: Fleet | None) -> None:
         old, new = (before or Fleet()).pauses, (after or Fleet()).pauses
+        for region in self.regions.values() if old != new else ():
+            region.rollouts.touch_all()
+            self._listeners.rolled(region.name)
         self._listeners.paused({scope for scope in {*old, *new} if old.get(scope) != new.get(scope)})
 
     def _record_changed(self, before: Record | Damaged | None, after: Record | Damaged | None) -> None:
@@ -272,6 +301,8 @@ class World:
             self._listeners.freed(str(old))
         key = (after or before).key  # type: ignore[union-attr]  # a store never tells of None becoming None
         if key:
+            for region in self.regions.values():
+                region.recorded(key)
             self._listeners.key(key)
 
 

@@ -11,7 +11,7 @@ from reconciler.core import labels
 from reconciler.core.declaration import uses_service
 from reconciler.core.job_copy import kueue_managed
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
-from reconciler.core.step import Step, Verb
+from reconciler.core.step import Step
 
 Json = dict[str, Any]
 
@@ -28,9 +28,9 @@ def steps_of(
 
 
 def hashes_of(jobs: Iterable[LifecycleJob]) -> dict[Step, str]:
-    """Every step that these Jobs offer, of all lifecycle verbs, with the Job's hash."""
+    """Every step that these Jobs offer, of all verbs, with the Job's hash."""
     ordered = sorted(jobs, key=lambda job: (job.namespace, job.name))
-    return {job.step(verb): job.hash for job in ordered for verb in Verb if job.has(verb)}
+    return {job.step(verb): job.hash for job in ordered for verb in job.verbs}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ VERSION = "app.kubernetes.io/version"
 OURS = {NAME: labels.MANAGER, labels.PART_OF: labels.MANAGER, labels.MANAGED_BY: labels.MANAGER}
 SETTINGS = labels.PREFIX + "settings"  # annotation on the control plane's namespace: an upgrade goes on with them
 CONTROLLER = "system:serviceaccount:argo:argo"  # of Argo's own install manifests
-TEMPLATES = ("tenant-upsert", "tenant-migrate-out", "tenant-migrate-in", "tenant-decommission")
+TEMPLATES = ("tenant-upsert", "tenant-migrate-out", "tenant-migrate-in", "tenant-decommission", "tenant-admin")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from reconciler.core import labels
 from reconciler.core.declaration import Declaration
 from reconciler.core.desired import Desired
 from reconciler.core.finding import Finding
+from reconciler.core.fleet import ACCEPTED
 from reconciler.core.names import Key
 from reconciler.core.observed import read_run
 from reconciler.core.placement import State
@@ -46,6 +47,9 @@ class Past:
     def trust(self, desired: Any, fleet: Any, records: int) -> str:
         return self.untrusted
 
+    def accepted(self, desired: Any, fleet: Any, records: int) -> dict[str, str | None]:
+        return {} if self.untrusted or fleet.accepted == desired.revision else {ACCEPTED: desired.revision}
+
 
 class Life(Bridges):
     """The clusters and all that happens to them. `changes` counts what may be a reason to launch again."""
@@ -80,9 +84,9 @@ class Life(Bridges):
     def readable(self, raw: Json) -> Record | None:
         return None if (CONTROL, "record", raw["metadata"]["name"]) in self.damaged else read_record(raw)
 
-    def put_fleet(self, records: int) -> None:
+    def put_fleet(self, records: int, **more: str) -> None:
         metadata = {"name": labels.FLEET, "namespace": labels.CONTROL_NAMESPACE}
-        self.control.put("fleet", labels.FLEET, {"metadata": metadata, "data": {"records": str(records)}})
+        self.control.put("fleet", labels.FLEET, {"metadata": metadata, "data": {"records": str(records), **more}})
 
     # -- git -------------------------------------------------------------------------------------------------------
 

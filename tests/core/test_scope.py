@@ -2,6 +2,7 @@
 
 import pytest
 
+from reconciler.core.names import Key
 from reconciler.core.scope import Scope, scope
 
 
@@ -44,3 +45,19 @@ def test_which_keys_a_path_holds(path: str, expected: Scope) -> None:
 )
 def test_scopes_meet(one: Scope, another: Scope, meet: bool) -> None:
     assert one.meets(another) is meet
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("tenants/acme/production.yaml", "acme/production"),
+        ("tenants/Acme_Corp/production.yml", "acme-corp/production"),
+        ("tenants/acme/tenant.yaml", None),
+        ("tenants/acme", None),
+        ("tenants/\\x1b/production.yaml", "x1b/production"),
+        ("providers/regions.yaml", None),
+        ("README.md", None),
+    ],
+)
+def test_the_one_key_of_a_path(path: str, key: str | None) -> None:
+    assert scope(path).key == (Key.parse(key) if key else None)

@@ -5,7 +5,8 @@ The saga that does it by itself has tests of its own; here are the pieces that i
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import obstore
 import pytest
@@ -14,6 +15,7 @@ from reconciler.core.archive import Archive, import_key, read_manifest
 from reconciler.core.outcome import FailureClass, Result
 from reconciler.core.placement import Placement, State
 from reconciler.core.step import Kind, Step
+from tests.cluster import outage
 from tests.cluster.conftest import client_of
 from tests.cluster.failure import ClusterError
 from tests.e2e.fleet import Fleet
@@ -36,6 +38,10 @@ class Tenant:
     @property
     def schema(self) -> str:
         return self.key.replace("/", "_")
+
+    @property
+    def importing(self) -> str:
+        return f"migrate-in/{self.service}/{JOB}"
 
     def placement(self, region: str, epoch: int, state: State) -> Placement:
         spec = {"region": region, "services": [self.service]}
@@ -127,28 +133,26 @@ def test_archives_that_are_not_what_was_exported_are_not_imported(tenant: Tenant
     exported, both = _exported(tenant).archive, tenant.both
     key = f"{both.prefix}/{exported.folder}/archive"
     client, true = client_of(both.store), _stored(both, f"{exported.folder}/archive")
+    tenant.import_from(exported, 2)
+    assert tenant.run(EAST, "migrate-in", jobs=[f"upsert/{tenant.service}/{JOB}"]) == "Succeeded"
 
-    tenant.import_from(replace(exported, sha256="0" * 64), 2)
-    _refused(tenant, "manifest.json: its sha256 is")
     obstore.put(client, key, true[:-1])
-    tenant.import_from(exported, 3)
-    _refused(tenant, f"archive has {len(true) - 1} bytes, not {len(true)}")
+    _refused(tenant, FailureClass.NEEDS_HUMAN, "ArchiveDiffers", f"has {len(true) - 1} bytes, not {len(true)}")
     obstore.put(client, key, true[:-1] + bytes([true[-1] ^ 1]))
-    _refused(tenant, "archive was replaced")
-    obstore.delete(client, key)
-    _refused(tenant, "archive is missing")
+    _refused(tenant, FailureClass.NEEDS_HUMAN, "ArchiveDiffers", "archive was replaced")
+    obstore.put(client, key, true)
+    with outage.without(both.east.cluster, urlsplit(both.store.endpoint).hostname):
+        _refused(tenant, FailureClass.TRANSIENT, "ObjectStoreUnavailable", "it does not answer")
     assert both.sql(EAST, tenant.service, f'select count(*) from "{tenant.schema}".entries') == "0"
 
-    obstore.put(client, key, true)  # put back as it was, it is imported
-    assert tenant.run(EAST, "migrate-in") == "Succeeded"
+    assert tenant.run(EAST, "migrate-in", jobs=[tenant.importing]) == "Succeeded"
     assert tenant.rows(EAST) == tenant.rows(WEST)
 
 
-def _refused(tenant: Tenant, words: str) -> None:
-    assert tenant.run(EAST, "migrate-in") == "Failed"
+def _refused(tenant: Tenant, failure: FailureClass, reason: str, words: str) -> None:
+    assert tenant.run(EAST, "migrate-in", jobs=[tenant.importing]) == "Failed"
     outcome = tenant.outcome(EAST, "migrate-in")
-    assert (outcome.result, outcome.failure) == (Result.FAILED, FailureClass.NEEDS_HUMAN)
-    assert outcome.reason == "ArchiveDiffers"
+    assert (outcome.result, outcome.failure, outcome.reason) == (Result.FAILED, failure, reason)
     assert words in outcome.message
     assert outcome.owner == "team-ledger@example.com"
 

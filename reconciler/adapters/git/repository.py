@@ -6,8 +6,7 @@ what follows.
 """
 
 import hashlib
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,15 +17,17 @@ from git.exc import GitCommandError, GitError, InvalidGitRepositoryError, NoSuch
 from reconciler.adapters.git import mirror
 from reconciler.adapters.git.hardened import is_url, reading, without_credentials
 from reconciler.adapters.git.listing import entries
+from reconciler.adapters.git.past import COMMIT, Past
 from reconciler.core.assemble import Checked, assemble, wanted_files
+from reconciler.core.declaration import Declaration
 from reconciler.core.desired import Desired
 from reconciler.core.document import Document, oversized, parse
 from reconciler.core.errors import SourceUnavailable, TenantctlError
+from reconciler.core.names import Key
 from reconciler.core.schema import Kind
 from reconciler.core.strict_yaml import MAX_BYTES
 from reconciler.core.tree import PROVIDERS, TENANTS, Entry, lay_out
 
-COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 SUFFIXES = (".yaml", ".yml")
 MEMORY_MARGIN = 100
 MEMORY_FACTOR = 4  # how many generations of documents are remembered at most
@@ -37,7 +38,7 @@ class UnknownRevision(TenantctlError):
 
 
 class Repository:
-    """An open repository; a context manager. Not to be shared between threads."""
+    """An open repository; a context manager. Not to be shared between threads, but for what it says of the past."""
 
     def __init__(self, repo: Repo, location: str, url: str | None) -> None:
         self._repo = repo
@@ -45,6 +46,7 @@ class Repository:
         self.location = location
         self._documents: dict[tuple[Kind, str], Document] = {}
         self._declarations: dict[Any, Checked] = {}
+        self._past = Past(str(repo.git_dir), location)
         repo.git.update_environment(**reading(str(repo.git_dir)))
 
     @classmethod
@@ -94,16 +96,17 @@ class Repository:
         except GitCommandError as error:
             raise UnknownRevision(f"{self.location} has no commit '{ref}'; fetch it, or check the name") from error
 
-    def is_ancestor(self, ancestor: str, descendant: str) -> bool:
-        """Whether `descendant` contains `ancestor` (or is it)."""
-        first, second = self.resolve(ancestor), self.resolve(descendant)
-        try:
-            self._repo.git.merge_base("--is-ancestor", first, second)
-        except GitCommandError as error:
-            if error.status == 1:
-                return False
-            raise SourceUnavailable(f"the history of {self.location} cannot be read: {_said(error)}") from error
-        return True
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """`Past.is_ancestor`; this and the next two may be asked from any thread, also once it is closed."""
+        return self._past.is_ancestor(old, new)
+
+    def declaration_at(self, commit: str, key: Key) -> Declaration | None:
+        """`Past.declaration_at`."""
+        return self._past.declaration_at(commit, key)
+
+    def renames(self, old: str, new: str) -> Mapping[str, str]:
+        """`Past.renames`."""
+        return self._past.renames(old, new)
 
     def desired(self, commit: str) -> Desired:
         """What is declared at a commit. Raises SourceUnavailable if its objects cannot be read; bad files are

@@ -1,0 +1,80 @@
+"""The standing of one environment in the rollout of a lifecycle Job: where it is in the order, and how far.
+
+Read from what is observed only, its placement and its record, so that everybody who counts comes to the same result.
+"""
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import NamedTuple
+
+from reconciler.core.action import HoldReason
+from reconciler.core.condition import STALLED
+from reconciler.core.declaration import Policy, uses_service
+from reconciler.core.outcome import Outcome, Result
+from reconciler.core.placement import Placement, State
+from reconciler.core.record import Record, condition
+from reconciler.core.step import Step
+
+PASSING = frozenset({"", HoldReason.ROLLOUT_HALTED, HoldReason.PAUSED})  # the rollout's own; `suspended` says the other
+
+
+class Place(NamedTuple):
+    """Where an environment comes in every rollout: by ring, then by name."""
+
+    ring: int
+    tenant: str
+    environment: str
+
+
+class Standing(IntEnum):
+    """How far one environment is with one hash of a Job; small numbers, so that thousands are counted in one go.
+
+    HELD: pending, and something else than the rollout keeps it from beginning, so that nobody waits for it.
+    """
+
+    PENDING = 0
+    HELD = 1
+    RUNNING = 2
+    DONE = 3
+    FAILED = 4
+
+    @property
+    def begun(self) -> bool:
+        """Whether the Job was started there."""
+        return self >= Standing.RUNNING
+
+
+RESULTS = {Result.RUNNING: Standing.RUNNING, Result.SUCCEEDED: Standing.DONE, Result.FAILED: Standing.FAILED}
+
+
+def place_of(placement: Placement) -> Place:
+    """The place of an environment, whether it takes part in a rollout or not."""
+    ring = Policy.from_json(placement.spec).ring
+    return Place(ring, placement.key.tenant, placement.key.environment)
+
+
+def takes_part(placement: Placement, applied_digest: str, step: Step) -> bool:
+    """Whether a rollout of this step counts it: it uses the service, and all that was declared before is applied.
+
+    What commits ask for does not wait for rollouts, and is not counted until it is done.
+    """
+    applied = placement.state is State.ACTIVE and placement.digest == applied_digest
+    return applied and uses_service(placement.spec, step.namespace)
+
+
+def standing_of(outcome: Outcome | None, job_hash: str) -> Standing:
+    """How far a step is with this hash of its Job; what was done with another one counts as nothing."""
+    return RESULTS[outcome.result] if outcome is not None and outcome.hash == job_hash else Standing.PENDING
+
+
+def is_held(record: Record, suspended: bool, basis: Callable[[], str]) -> bool:
+    """Whether something else than a rollout keeps an environment from being launched, until somebody does something.
+
+    `basis`: what an attempt would be an attempt at now (`decide.basis_of`); a new Job begins anew, so what stalled the
+    old one no longer counts.
+    """
+    attempts, stalled = record.attempts, condition(record, STALLED)
+    reason = stalled.reason if stalled and stalled.status else ""
+    if suspended or reason not in PASSING | {attempts.stalled}:
+        return True
+    return bool(attempts.stalled) and attempts.basis == basis()
