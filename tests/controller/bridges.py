@@ -5,6 +5,7 @@ Each writes what a bridge writes, under the same fences, and changes `tests.cont
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reconciler.core import labels
@@ -25,13 +26,13 @@ from tests.controller.stores import Place, Stores
 
 CONTROL = "control"
 HALF = "half"  # the Job did what it had to, and failed all the same
-STAGES = {
+STAGES: Mapping[str, Sequence[str]] = {
     Verb.UPSERT: (Verb.UPSERT, Verb.DECOMMISSION),
     Verb.MIGRATE_OUT: (Verb.MIGRATE_OUT,),
     Verb.MIGRATE_IN: (Verb.UPSERT, Verb.MIGRATE_IN),
     Verb.DECOMMISSION: (Verb.DECOMMISSION,),
 }
-AUTO = {Verb.UPSERT: (Verb.UPSERT,), Verb.MIGRATE_IN: (Verb.UPSERT, Verb.MIGRATE_IN)}
+AUTO: Mapping[str, Sequence[str]] = {Verb.UPSERT: (Verb.UPSERT,), Verb.MIGRATE_IN: (Verb.UPSERT, Verb.MIGRATE_IN)}
 
 
 class Bridges:
@@ -85,7 +86,7 @@ class Bridges:
     def next_steps(self, memory: Cluster, run: Run, raw: Json) -> list[Step]:
         """Those of the first stage that is not done; none where one of its steps failed."""
         steps = self.discovered(memory, run, raw)
-        for verb in STAGES[Verb(verb_of(raw))]:
+        for verb in STAGES.get(verb_of(raw)) or sorted({step.verb for step in steps}):
             states = {step: self.state_of(memory, run, step) for step in steps if step.verb == verb}
             if any(state is not True for state in states.values()):
                 return [step for step, state in states.items() if state is None]
@@ -113,7 +114,7 @@ class Bridges:
         if verb in (Verb.DECOMMISSION, Verb.MIGRATE_OUT):
             return sorted(expected_steps(verb, placed, hashes_of(trusted(memory))))
         of = Declaration.of(placed.declaration)
-        return sorted(step for word in AUTO[Verb(verb)] for step in wanted(memory, of, word))
+        return sorted(step for word in AUTO.get(verb, (verb,)) for step in wanted(memory, of, word))
 
     def complete(self, memory: Cluster, raw: Json) -> None:
         run = read_run(raw)
