@@ -84,5 +84,9 @@ class FleetRollouts:
 
 
 def _basis(watch: Watch, placement: Placement, record: Record) -> str:
-    declaration = Declaration.of(placement.declaration)
-    return basis_of(declaration, wanted_steps(declaration, watch.upserts), record)
+    """What an attempt would be an attempt at now; empty where somebody edited the placement so that nobody can tell."""
+    try:
+        declaration = Declaration.of(placement.declaration)
+        return basis_of(declaration, wanted_steps(declaration, watch.upserts), record)
+    except (KeyError, TypeError, AttributeError):
+        return ""

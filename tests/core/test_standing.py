@@ -1,6 +1,7 @@
 """Who takes part in a rollout, how far it is, and whom nobody waits for."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,23 @@ def test_who_takes_part(change: dict[str, State], applied: str, part: bool) -> N
 def test_who_does_not_use_the_service_takes_no_part() -> None:
     of = declaration(services=["search"])
     assert not takes_part(all_done(of), of.digest, BILLING)
+
+
+@pytest.mark.parametrize(
+    ("spec", "place", "part"),
+    [
+        ({"ring": "first"}, 0, True),
+        ({"ring": None}, 0, True),
+        ({"ring": 2, "services": 5}, 2, False),
+        ({"services": "billing"}, 0, False),
+        ({"services": [5]}, 0, False),
+    ],
+    ids=str,
+)
+def test_what_somebody_edited_breaks_nothing(spec: dict[str, Any], place: int, part: bool) -> None:
+    edited = replace(all_done(OF), declaration={"spec": spec})
+    assert place_of(edited).ring == place
+    assert takes_part(edited, OF.digest, BILLING) is part
 
 
 @pytest.mark.parametrize(
