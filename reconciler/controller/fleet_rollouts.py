@@ -11,7 +11,7 @@ from reconciler.core.names import Key
 from reconciler.core.placement import Placement
 from reconciler.core.record import Record
 from reconciler.core.rollout import Rollout, Turn
-from reconciler.core.standing import is_held
+from reconciler.core.standing import is_held, is_settled
 from reconciler.core.step import Step
 from reconciler.core.wanted import wanted_steps
 
@@ -64,14 +64,10 @@ class FleetRollouts:
             found = watch.placement(key)
             return found if isinstance(found, Placement) else None
 
-        def applied(key: Key) -> str:
-            record = self._record(key)
-            return record.applied_digest if record else ""
-
         return Facts(
             keys=lambda: [found.key for found in watch.placements.values() if isinstance(found, Placement)],
             placement=placement,
-            applied=applied,
+            settled=lambda placed: is_settled(placed, self._record(placed.key), watch.name),
             held=lambda placed: self._held(watch, placed),
         )
 

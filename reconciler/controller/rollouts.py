@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from reconciler.core.names import Key
 from reconciler.core.placement import Placement
 from reconciler.core.rollout import Rollout, Turn, rollout_of
-from reconciler.core.standing import Place, Standing, place_of, standing_of, takes_part
+from reconciler.core.standing import Place, Standing, place_of, standing_of, uses_step
 from reconciler.core.step import Step
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What has to be known of environments; `keys` are those that anything is placed of."""
+    """What has to be known of environments (`core.standing`); `keys` are those that anything is placed of."""
 
     keys: Callable[[], Iterable[Key]]
     placement: Callable[[Key], Placement | None]
-    applied: Callable[[Key], str]
+    settled: Callable[[Placement], bool]
     held: Callable[[Placement], bool]
 
 
@@ -134,7 +134,7 @@ class RegionRollouts:
 
     def _look(self, order: Order, step: Step, key: Key, facts: Facts) -> None:
         placement = facts.placement(key)
-        if placement is None or not takes_part(placement, facts.applied(key), step):
+        if placement is None or not facts.settled(placement) or not uses_step(placement, step):
             order.put(key, None, Standing.PENDING)
             return
         standing = standing_of(placement.outcomes.get(step), order.job_hash)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from reconciler.core.action import HoldReason
 from reconciler.core.condition import STALLED
-from reconciler.core.declaration import uses_service
+from reconciler.core.move import Phase
 from reconciler.core.outcome import Outcome, Result
 from reconciler.core.placement import Placement, State
 from reconciler.core.record import Record, condition
@@ -53,19 +53,23 @@ def place_of(placement: Placement) -> Place:
     return Place(ring if type(ring) is int else 0, placement.key.tenant, placement.key.environment)
 
 
-def takes_part(placement: Placement, applied_digest: str, step: Step) -> bool:
-    """Whether a rollout of this step counts it: it uses the service, and all that was declared before is applied.
+def is_settled(placement: Placement, record: Record | None, region: str) -> bool:
+    """Whether it lives in the region as it was declared, so that a new Job is all that is left to do.
 
-    What commits ask for does not wait for rollouts, and is not counted until it is done.
+    What commits ask for, a move too, does not wait for rollouts, and is not counted by them until it is done. Once only
+    the remains of a move are left, it lives where it is.
     """
-    applied = placement.state is State.ACTIVE and placement.digest == applied_digest
-    return applied and _uses_service(placement, step.namespace)
+    if record is None or record.gone or record.region != region:
+        return False
+    if record.move and record.move.phase is not Phase.CLEANING:
+        return False
+    return placement.state is State.ACTIVE and placement.digest == record.applied_digest
 
 
-def _uses_service(placement: Placement, service: str) -> bool:
-    """As `uses_service` says it; a placement that somebody edited must not keep the others' rollout from going on."""
+def uses_step(placement: Placement, step: Step) -> bool:
+    """Whether it uses the step's service; a placement that somebody edited must not keep the others from going on."""
     services = placement.spec.get("services")
-    return (services is None or isinstance(services, list)) and uses_service(placement.spec, service)
+    return (services is None or isinstance(services, list)) and placement.uses(step.namespace)
 
 
 def standing_of(outcome: Outcome | None, job_hash: str) -> Standing:
@@ -76,7 +80,7 @@ def standing_of(outcome: Outcome | None, job_hash: str) -> Standing:
 def is_held(record: Record, suspended: bool, basis: Callable[[], str]) -> bool:
     """Whether something else than a rollout keeps an environment from being launched, until somebody does something.
 
-    `basis`: what an attempt would be an attempt at now (`decide.basis_of`); a new Job begins anew, so what stalled the
+    `basis`: what an attempt would be an attempt at now (`gap.basis_of`); a new Job begins anew, so what stalled the
     old one no longer counts.
     """
     attempts, stalled = record.attempts, condition(record, STALLED)

@@ -9,7 +9,7 @@ from reconciler.adapters.kube.client import NoCluster
 from reconciler.controller.world import Listeners, RegionWatch, World
 from reconciler.core import labels, placement
 from reconciler.core.attempts import Attempts
-from reconciler.core.decide import basis_of
+from reconciler.core.gap import basis_of
 from reconciler.core.mark import Mark
 from reconciler.core.names import Key
 from reconciler.core.outcome import Result
