@@ -4,16 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from reconciler.controller.rollouts import Facts, RegionRollouts
-from reconciler.core.declaration import Declaration
-from reconciler.core.fleet import Fleet, suspensions
-from reconciler.core.gap import basis_of
+from reconciler.core.fleet import Fleet
+from reconciler.core.held import held_in
 from reconciler.core.names import Key
 from reconciler.core.placement import Placement
 from reconciler.core.record import Record
 from reconciler.core.rollout import Rollout, Turn
-from reconciler.core.standing import is_held, is_settled
+from reconciler.core.standing import is_settled
 from reconciler.core.step import Step
-from reconciler.core.wanted import wanted_steps
 
 
 class Watch(Protocol):
@@ -75,14 +73,4 @@ class FleetRollouts:
         record = self._record(placement.key)
         if record is None:
             return False
-        suspended = suspensions(placement.key, record, self._fleet(), {watch.name}, self._clock())
-        return is_held(record, bool(suspended), lambda: _basis(watch, placement, record))
-
-
-def _basis(watch: Watch, placement: Placement, record: Record) -> str:
-    """What an attempt would be an attempt at now; empty where somebody edited the placement so that nobody can tell."""
-    try:
-        declaration = Declaration.of(placement.declaration)
-        return basis_of(declaration, wanted_steps(declaration, watch.upserts), record)
-    except (KeyError, TypeError, AttributeError):
-        return ""
+        return held_in(placement, record, self._fleet(), watch.name, watch.upserts, self._clock())

@@ -3,19 +3,14 @@
 Read from what is observed only, its placement and its record, so that everybody who counts comes to the same result.
 """
 
-from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
-from reconciler.core.action import HoldReason
-from reconciler.core.condition import STALLED
 from reconciler.core.move import Phase
 from reconciler.core.outcome import Outcome, Result
 from reconciler.core.placement import Placement, State
-from reconciler.core.record import Record, condition
+from reconciler.core.record import Record
 from reconciler.core.step import Step
-
-PASSING = frozenset({"", HoldReason.ROLLOUT_HALTED, HoldReason.PAUSED})  # the rollout's own; `suspended` says the other
 
 
 class Place(NamedTuple):
@@ -75,16 +70,3 @@ def uses_step(placement: Placement, step: Step) -> bool:
 def standing_of(outcome: Outcome | None, job_hash: str) -> Standing:
     """How far a step is with this hash of its Job; what was done with another one counts as nothing."""
     return RESULTS[outcome.result] if outcome is not None and outcome.hash == job_hash else Standing.PENDING
-
-
-def is_held(record: Record, suspended: bool, basis: Callable[[], str]) -> bool:
-    """Whether something else than a rollout keeps an environment from being launched, until somebody does something.
-
-    `basis`: what an attempt would be an attempt at now (`gap.basis_of`); a new Job begins anew, so what stalled the
-    old one no longer counts.
-    """
-    attempts, stalled = record.attempts, condition(record, STALLED)
-    reason = stalled.reason if stalled and stalled.status else ""
-    if suspended or reason not in PASSING | {attempts.stalled}:
-        return True
-    return bool(attempts.stalled) and attempts.basis == basis()

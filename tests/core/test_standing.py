@@ -5,13 +5,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.action import HoldReason
-from reconciler.core.attempts import Attempts
-from reconciler.core.condition import READY, STALLED, Condition
 from reconciler.core.move import Move, Phase
 from reconciler.core.outcome import Outcome, Result
 from reconciler.core.placement import State
-from reconciler.core.standing import Place, Standing, is_held, is_settled, place_of, standing_of, uses_step
+from reconciler.core.standing import Place, Standing, is_settled, place_of, standing_of, uses_step
 from tests.core.fleet import BILLING, all_done, declaration, outcome, record
 
 OF = declaration()
@@ -91,25 +88,3 @@ def test_what_somebody_edited_breaks_nothing(spec: dict[str, Any], place: int, p
     edited = replace(all_done(OF), declaration={"spec": spec})
     assert place_of(edited).ring == place
     assert uses_step(edited, BILLING) is part
-
-
-@pytest.mark.parametrize(
-    ("reason", "stalled", "basis", "held"),
-    [
-        ("", "", "", False),
-        (HoldReason.ROLLOUT_HALTED, "", "", False),
-        (HoldReason.PAUSED, "", "", False),
-        (HoldReason.INVALID_DECLARATION, "", "", True),
-        ("Refused", "", "", True),
-        ("LifecycleJobFailed", "LifecycleJobFailed", "now", True),
-        ("LifecycleJobFailed", "LifecycleJobFailed", "before", False),
-        ("", "AttemptsUsedUp", "now", True),
-        (HoldReason.ROLLOUT_HALTED, "AttemptsUsedUp", "now", True),
-        (HoldReason.INVALID_DECLARATION, "AttemptsUsedUp", "before", True),
-    ],
-)
-def test_whom_something_else_holds(reason: str, stalled: str, basis: str, held: bool) -> None:
-    conditions = (Condition(READY, False, reason, ""), Condition(STALLED, bool(reason), reason, ""))
-    found = record(OF, conditions=conditions, attempts=Attempts(basis, 5, 0, stalled))
-    assert is_held(found, False, lambda: "now") is held
-    assert is_held(found, True, lambda: "now")
