@@ -1,10 +1,11 @@
-"""`tenantctl get`: lists of environments and runs."""
+"""`tenantctl get`: lists of environments, runs and rollouts."""
 
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.cli.get_rollouts import command as rollouts_command
 from reconciler.cli.options import KEY, Group, cluster_options, output_option
 from reconciler.cli.output import as_json, as_yaml, count, data, note, table
 
@@ -19,12 +20,21 @@ if TYPE_CHECKING:
     Found = tuple[Record, list[Suspension]]
 
 FORMATS = ("text", "wide", "json", "yaml", "name")
-ALIASES = {"environment": "environments", "env": "environments", "envs": "environments", "run": "runs"}
+ALIASES = {
+    "environment": "environments",
+    "env": "environments",
+    "envs": "environments",
+    "run": "runs",
+    "rollout": "rollouts",
+}
 
 
 @click.group(cls=Group, aliases=ALIASES)
 def command() -> None:
-    """List environments or runs."""
+    """List environments, runs or rollouts."""
+
+
+command.add_command(rollouts_command, "rollouts")
 
 
 @command.command(name="environments")

@@ -16,7 +16,8 @@ class Wire:
 
     def __init__(self, server: str) -> None:
         parts = urlsplit(server)
-        assert parts.hostname and parts.port
+        assert parts.hostname
+        assert parts.port
         self._target = (parts.hostname, parts.port)
         self._open: set[socket.socket] = set()
         self._cut = threading.Event()
