@@ -4,6 +4,7 @@ The saga that does it by itself has tests of its own; here are the pieces that i
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -201,6 +202,24 @@ def test_parts_are_files_of_urls_and_a_manifest_tells_their_checksums(both: Regi
     assert tenant.run(EAST, "migrate-in") == "Succeeded"
     assert tenant.outcome(EAST, "migrate-in").outputs == {"all": "rows 1 rows 2 "}
     _no_url_is_kept(tenant)
+
+
+def test_teams_try_both_out_with_what_production_uses(both: Regions, service: str) -> None:
+    def tried(region: str, verb: str, *more: str) -> str:
+        made_up = ("--tenant", made.partition("/")[0], "--environment", "production", "--verb", verb)
+        kubeconfig = str(both.labs[region].cluster.kubeconfig)
+        return tenantctl("jobs", "run", f"{service}/{JOB}", *made_up, *more, KUBECONFIG=kubeconfig).stdout
+
+    made = f"{both.west.name('trial')}/production"
+    tenant = Tenant(both, made, service)
+    tried(WEST, "upsert")
+    tenant.write(WEST, 10)
+    store = ("--archives", both.place_of_archives, "--archives-credentials", str(both.keys))
+    (archive,) = re.findall(r"archive: (\S+/manifest.json@[0-9a-f]{64})$", tried(WEST, "migrate-out", *store), re.M)
+    said = tried(EAST, "migrate-in", *store, "--import", archive)
+    assert SIGNED not in said
+    assert tenant.rows(EAST) == tenant.rows(WEST) != ""
+    assert not [name for name in both.secrets(EAST, service) if name.startswith(JOB)]
 
 
 def test_check_asks_the_object_store(both: Regions) -> None:
