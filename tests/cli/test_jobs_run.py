@@ -12,6 +12,7 @@ from reconciler.core import labels
 from reconciler.core.errors import NotAllowed, Unavailable
 from reconciler.core.job_copy import read_copy
 from tests.bridge.conftest import LIFECYCLE, FakeKube
+from tests.bridge.test_archives import MemoryStore, secrets_of
 
 Json = dict[str, Any]
 JOB = "billing/billing-lifecycle"
@@ -237,3 +238,28 @@ def test_another_annotation(kube: Cluster) -> None:
     kube.put(JOBS, job)
     assert run(["jobs", "run", JOB]) == 6
     assert run(["jobs", "run", JOB, "--annotation", "example.com/lifecycle"]) == 0
+
+
+def test_a_migration_is_tried_out_with_what_the_other_exported(
+    kube: Cluster, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store = MemoryStore()
+    monkeypatch.setattr("reconciler.bridge.archives.connect", lambda *_: store)
+    annotations = {"annotations": {labels.VERBS_ANNOTATION: "lifecycle.migrate-out,lifecycle.migrate-in"}}
+    kube.put(JOBS, LIFECYCLE | {"metadata": LIFECYCLE["metadata"] | annotations})
+    kube.ends = [(0, ""), (0, "")]
+
+    def exports(job: Json) -> None:
+        (key,) = [key for key in store.signed[0][1] if key.endswith("/archive")]
+        store.objects[key] = b"rows"
+        kube.end(job)
+
+    kube.on_resume = exports
+    assert run(["jobs", "run", JOB, "--verb", "migrate-out", "--archives", "s3://box"]) == 0
+    said = capfd.readouterr().out
+    archive = said.partition("archive: made-up/")[2].split()[0]
+    kube.on_resume = kube.end
+    words = ["--verb", "migrate-in", "--archives", "s3://box", "--import", f"made-up/{archive}"]
+    assert run(["jobs", "run", JOB, *words]) == 0
+    assert store.signed[1][0] == "GET"
+    assert secrets_of(kube) == []
