@@ -119,9 +119,10 @@ def both(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions
     if os.environ.get("CONTEXT"):
         pytest.skip("two clusters and the object store are for local clusters")
     other = Lab(cluster.up(f"{NAME}-2"))
-    made = Regions(lab, other, objectstore.up(), f"{PREFIX}{secrets.token_hex(4)}")
+    keys = tmp_path_factory.mktemp("archives") / "credentials"
+    made = Regions(lab, other, objectstore.up(), f"{PREFIX}{secrets.token_hex(4)}", keys)
     other.kube.delete(SERVICE_ACCOUNTS, CONTROL, "tenantctl-reconciler")
-    made.install(tmp_path_factory.mktemp("archives"))
+    made.install()
     yield made
     made.sweep()
     other.kube.close()
