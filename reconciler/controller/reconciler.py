@@ -192,7 +192,7 @@ class Reconciler:
         after = self._after(record, action, placement, desired.revision)
         if action.move and action.move.phase is Phase.THAWING and _phase(observed.record) is not Phase.THAWING:
             after = record  # just turned around: what is to be thawed is decided by the next pass
-        self._write(record, self._with_status(after, desired, replace(decision, action=None)))
+        self._write(record, self._with_status(after, desired, _left(decision, after)))
         self._tell_news(observed.record, after)
         return Pass(action.key, "applied", "", decision)
 
@@ -442,6 +442,13 @@ def _done_with(decision: Decision, placement: Placement | None) -> Decision:
     if placement is None or placement.digest != action.digest:
         return decision
     return replace(decision, action=None)
+
+
+def _left(decision: Decision, after: Record) -> Decision:
+    """What is left of the decision once the state says it: of a move, always something."""
+    assert decision.action is not None
+    moving = decision.action.kind is ActionKind.MIGRATE or _phase(after) is Phase.THAWING
+    return decision if moving else replace(decision, action=None)
 
 
 def _limited(decision: Decision) -> Decision:

@@ -62,15 +62,9 @@ def _only_removals(decision: Decision) -> bool:
 
 def _applied(record: Record, declaration: Declaration, revision: str) -> Record:
     """The applied revision moves when all wanted steps are done; an unchanged digest leaves it where it is."""
-    if record.gone or record.applied_digest == declaration.digest:
+    if record.gone or record.region != declaration.region or record.applied_digest == declaration.digest:
         return record
-    return replace(
-        record,
-        attempted_revision=revision,
-        applied_revision=revision,
-        applied_digest=declaration.digest,
-        region=declaration.region,
-    )
+    return replace(record, attempted_revision=revision, applied_revision=revision, applied_digest=declaration.digest)
 
 
 def _conditions(record: Record, decision: Decision) -> tuple[Condition, ...]:

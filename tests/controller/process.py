@@ -15,7 +15,8 @@ from reconciler.core.desired import Desired
 from reconciler.core.errors import TenantctlError
 from reconciler.core.names import Key
 from reconciler.core.region import Region
-from tests.controller.life import CONTROL, REGIONS, Life
+from tests.controller.bridges import CONTROL
+from tests.controller.life import REGIONS, Life
 from tests.controller.memory import Fleets
 
 STORES = {

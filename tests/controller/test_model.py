@@ -22,7 +22,8 @@ from reconciler.core.names import Key
 from reconciler.core.observed import read_run
 from reconciler.core.outcome import FailureClass
 from reconciler.core.record import Record, condition, read_record
-from tests.controller.life import CONTROL, HELD, KEYS, LIMIT, REGIONS, SERVICES, Life, wanted
+from tests.controller.bridges import CONTROL, wanted
+from tests.controller.life import HELD, KEYS, LIMIT, REGIONS, SERVICES, Life
 from tests.controller.memory import Died, Json
 from tests.controller.process import IN_CONTROL, IN_REGIONS, Process
 
