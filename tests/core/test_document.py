@@ -18,11 +18,11 @@ SECONDS = 5  # of processor time; a tenth of a second where the work grows with 
     "more",
     [
         f"  services: [{','.join(['a'] * 32_000)}]\n",
-        f"  services: [{','.join('{b%d: 1}' % number for number in range(5_500))}]\n",
+        f"  services: [{','.join(f'{{b{number}: 1}}' for number in range(5_500))}]\n",
         f"  services: [{','.join(f'a{number}' for number in range(9_000))}, a1]\n",
         f"  services: [{','.join(map(str, range(11_000)))}, z]\n",
         "".join(f"  p{number}: 1\n" for number in range(5_000)),
-        f"  parameters: {{{','.join('a%d: [1,1,1]' % number for number in range(3_500))}}}\n",
+        f"  parameters: {{{','.join(f'a{number}: [1,1,1]' for number in range(3_500))}}}\n",
     ],
     ids=["one item over and over", "mappings", "a late double", "numbers and a word", "unknown keys", "no scalars"],
 )
