@@ -36,7 +36,7 @@ LEFT_BEHIND = (
     "objects/incoming-*",
     "gc.pid",
 )
-TIDY: Settings = (("gc.auto", "6700"), ("gc.autoDetach", "false"), ("gc.pruneExpire", "1.hour.ago"))
+TIDY: Settings = (("gc.auto", "6700"), ("gc.autoDetach", "false"))
 TIDY_AGAIN_SECONDS = 24 * 3600  # after it failed
 
 

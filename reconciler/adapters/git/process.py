@@ -48,13 +48,17 @@ def run(words: list[str], environment: Mapping[str, str | None], *, seconds: flo
         try:
             printed, said = _listen(process, time.monotonic() + seconds, output)
         except (TimeoutError, subprocess.TimeoutExpired):
-            raise GitFailed(f"git was not done after {seconds:g} s") from None
+            raise GitFailed(f"git did not complete in {seconds:g} s") from None
         finally:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
     if process.returncode:
-        raise GitFailed(said or f"git ended with {process.returncode}", process.returncode)
+        raise GitFailed(said or _signal(process.returncode), process.returncode)
     return printed
+
+
+def _signal(status: int) -> str:
+    return f"git was ended by signal {-status}" if status < 0 else ""
 
 
 def _environment(ours: Mapping[str, str | None]) -> dict[str, str]:
