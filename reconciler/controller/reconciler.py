@@ -78,7 +78,7 @@ class Reconciler:
 
     def reconcile(self, key: Key, desired: Desired) -> Pass:
         """Bring one environment one step nearer. Raises TenantctlError; Conflict means: look again."""
-        observed = self._recorded(self._world.observe(key, desired.environments.get(key)))
+        observed = self._recorded(key, desired, self._save)
         self._sweep.sweep(self._world.regions.values(), key, observed.record)
         record = observed.record
         if record is None or record.claim is None or observed.damaged:
@@ -87,17 +87,17 @@ class Reconciler:
 
     def preview(self, key: Key, desired: Desired) -> Decision:
         """What `reconcile` would decide now, without the in-flight limit; nothing is written."""
-        observed = self._world.observe(key, desired.environments.get(key))
-        if observed.record is None and not observed.damaged:
-            observed = replace(observed, record=rebuilt(observed.sites, self._clock()) if _must(observed) else None)
+        observed = self._recorded(key, desired, lambda record: record)
         return decide(key, desired, self.safety.informed(key, desired, observed), self._clock())
 
-    def _recorded(self, observed: Observed) -> Observed:
-        """With the record made again, if regions hold the environment and there is none."""
+    def _recorded(self, key: Key, desired: Desired, keep: Callable[[Record], Record]) -> Observed:
+        """What is observed, with the record made again (and kept) if regions hold the environment and there is none."""
+        declaration = desired.environments.get(key)
+        observed = self._world.observe(key, declaration)
         if observed.record is not None or observed.damaged or not _must(observed):
             return observed
         record = rebuilt(observed.sites, self._clock())
-        return replace(observed, record=self._save(record)) if record else observed
+        return self._world.observe(key, declaration, keep(record)) if record else observed
 
     # -- deciding and acting ---------------------------------------------------------------------------------------
 
@@ -105,7 +105,8 @@ class Reconciler:
         record = observed.record
         if record is not None and self._is_over(record, observed) and key not in desired.environments:
             return self._forget(record)
-        decision = decide(key, desired, self.safety.informed(key, desired, observed), self._clock())
+        observed = self.safety.informed(key, desired, observed)
+        decision = decide(key, desired, observed, self._clock())
         if decision.action is None:
             return self._administer(desired, observed, decision)
         if not decision.action.steps and not decision.action.removals:
