@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core import labels
+from reconciler.core.archive import Archive
 from reconciler.core.errors import UsageError
 from reconciler.core.lifecycle_job import lifecycle_annotations
 from reconciler.core.names import Key
 from reconciler.core.outcome import Outcome
 from reconciler.core.parameters import read_parameters
 from reconciler.core.placement import Placement
+from reconciler.core.step import Step
 
 AUTO = "auto"
 OUTPUT = "/tmp/outputs"  # noqa: S108 - an emptyDir of the step's own pod
@@ -19,10 +21,11 @@ OUTPUT = "/tmp/outputs"  # noqa: S108 - an emptyDir of the step's own pod
 @dataclass(frozen=True, slots=True)
 class Trial:
     """A made-up environment (`tenantctl jobs run`): its placement is here instead of in the cluster, and so are the
-    outcomes, the last one last. There is no Workflow, and the kubeconfig is the caller's own.
+    outcomes, the last one last, and what is to be imported. There is no Workflow; the kubeconfig is the caller's own.
     """
 
     placement: Placement
+    imports: Mapping[Step, Archive] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
 
 

@@ -42,7 +42,7 @@ def command(
     timeout: float,
     retry_wait: float,
 ) -> int:
-    """Do what the plan shows, once, and wait until it is done, and for runs in progress of what the plan holds.
+    """Do what the plan shows, once, and wait until it is done, and for what the plan holds until runs are over.
 
     Exit code 1: an environment of the plan did not become Ready; 6: something is held that no run mends.
     For use without a controller, or beside one: both write guarded claims, so nothing is launched twice.
@@ -71,10 +71,11 @@ def _awaited(plan: "Plan") -> "set[Key]":
 
 
 def _passes(hold: "Hold") -> bool:
-    """Whether it is held by a run, and goes on by itself when that is over."""
-    from reconciler.core.action import HoldReason
+    """Whether it is held by a run, its own or others', and goes on by itself when that is over."""
+    from reconciler.core.action import HoldReason as Reason
 
-    return hold.reason in (HoldReason.RUN_IN_PROGRESS, HoldReason.RETRY_LATER, HoldReason.IN_FLIGHT_LIMIT)
+    runs = (Reason.RUN_IN_PROGRESS, Reason.RETRY_LATER, Reason.IN_FLIGHT_LIMIT, Reason.ROLLOUT_WAITING)
+    return hold.reason in runs
 
 
 def _is_left(hold: "Hold") -> bool:
@@ -89,7 +90,7 @@ def _confirmed(plan: "Plan", awaited: "set[Key]") -> bool:
 
     if not sys.stdin.isatty():
         raise UsageError("nobody to ask: say --yes, or --plan ID with --yes")
-    waiting = f", and wait for {count(len(awaited), 'environment')} with a run in progress" if awaited else ""
+    waiting = f", and wait for {count(len(awaited), 'environment')} that must wait for runs" if awaited else ""
     return click.confirm(f"Apply {count(len(plan.actions), 'action')}{waiting}?", err=True)
 
 

@@ -24,7 +24,7 @@ COMMANDS = {
     "plan": "Show what would be done, and what is held and why.",
     "apply": "Do what the plan shows, once, and wait for it.",
     "run": "Reconcile continuously: the controller.",
-    "get": "List environments or runs.",
+    "get": "List environments, runs or rollouts.",
     "describe": "Show everything known about one environment.",
     "history": "Show what was done to one environment, or to many at once.",
     "logs": "Print the logs of an environment's last run.",

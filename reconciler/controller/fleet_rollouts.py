@@ -4,16 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from reconciler.controller.rollouts import Facts, RegionRollouts
-from reconciler.core.declaration import Declaration
-from reconciler.core.fleet import Fleet, suspensions
-from reconciler.core.gap import basis_of
+from reconciler.core.fleet import Fleet
+from reconciler.core.held import held_in
 from reconciler.core.names import Key
 from reconciler.core.placement import Placement
 from reconciler.core.record import Record
 from reconciler.core.rollout import Rollout, Turn
-from reconciler.core.standing import is_held
+from reconciler.core.standing import is_settled
 from reconciler.core.step import Step
-from reconciler.core.wanted import wanted_steps
 
 
 class Watch(Protocol):
@@ -64,14 +62,10 @@ class FleetRollouts:
             found = watch.placement(key)
             return found if isinstance(found, Placement) else None
 
-        def applied(key: Key) -> str:
-            record = self._record(key)
-            return record.applied_digest if record else ""
-
         return Facts(
             keys=lambda: [found.key for found in watch.placements.values() if isinstance(found, Placement)],
             placement=placement,
-            applied=applied,
+            settled=lambda placed: is_settled(placed, self._record(placed.key), watch.name),
             held=lambda placed: self._held(watch, placed),
         )
 
@@ -79,10 +73,4 @@ class FleetRollouts:
         record = self._record(placement.key)
         if record is None:
             return False
-        suspended = suspensions(placement.key, record, self._fleet(), {watch.name}, self._clock())
-        return is_held(record, bool(suspended), lambda: _basis(watch, placement, record))
-
-
-def _basis(watch: Watch, placement: Placement, record: Record) -> str:
-    declaration = Declaration.of(placement.declaration)
-    return basis_of(declaration, wanted_steps(declaration, watch.upserts), record)
+        return held_in(placement, record, self._fleet(), watch.name, watch.upserts, self._clock())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from reconciler.controller import launch
 from reconciler.controller.accounts import Accounts
 from reconciler.controller.admin import answer_to
-from reconciler.controller.ports import FleetStore, History, RecordStore
+from reconciler.controller.ports import FleetStore, History, Json, RecordStore
 from reconciler.controller.safety import Safety
 from reconciler.controller.settings import Settings
 from reconciler.controller.sweep import Sweep, fresh_run
@@ -315,6 +315,7 @@ class Reconciler:
         concluded = self._concluded(record, placement, run, region)
         decision = self._decision_after(concluded, region, placement, desired)
         saved = self._save(self._with_status(concluded, desired, decision))
+        self._tidy(region, record.key, placement)
         last = concluded.history[-1]
         self._tell(saved, last.event, f"run {claim.run}: {last.message}", warning=last.event != "Succeeded")
         return Pass(record.key, last.event, claim.run, decision)
@@ -346,14 +347,21 @@ class Reconciler:
             return None
         why = "deleted" if run is None else "stopped" if run.shutdown else "over"
         patch = ended_patch(raw, name, f"run {name} was {why} before the step ended", rfc3339(self._clock()))
-        placement = read_placement(raw)
-        patch = patch or replace_patch(placement, without_removed(placement, region.offers))
+        return self._patched(region, key, raw, patch)
+
+    def _tidy(self, region: RegionWatch, key: Key, placement: Placement | None) -> None:
+        """Take away what the placement says of services that are gone now. Whoever places it next does it otherwise."""
+        patch = replace_patch(placement, without_removed(placement, region.offers)) if placement else []
+        if patch:
+            self._patched(region, key, {}, patch)
+
+    def _patched(self, region: RegionWatch, key: Key, raw: Json, patch: list[Json]) -> Placement:
         try:
             raw = region.state.patch_placement(key, patch) if patch else raw
         except Unprocessable as error:
             raise Conflict(f"placement {key.dotted} was changed meanwhile: look again") from error
         region.placements.put(raw)
-        return placement if patch == [] else read_placement(raw)
+        return read_placement(raw)
 
     def _fresh_placement(self, region: RegionWatch, key: Key) -> Placement | None:
         raw = region.state.find_placement(key)

@@ -12,28 +12,32 @@ from dataclasses import dataclass, field
 from reconciler.core.names import Key
 from reconciler.core.placement import Placement
 from reconciler.core.rollout import Rollout, Turn, rollout_of
-from reconciler.core.standing import Place, Standing, place_of, standing_of, takes_part
+from reconciler.core.standing import Place, Standing, place_of, standing_of, uses_step
 from reconciler.core.step import Step
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What has to be known of environments; `keys` are those that anything is placed of."""
+    """What has to be known of environments (`core.standing`); `keys` are those that anything is placed of."""
 
     keys: Callable[[], Iterable[Key]]
     placement: Callable[[Key], Placement | None]
-    applied: Callable[[Key], str]
+    settled: Callable[[Placement], bool]
     held: Callable[[Placement], bool]
 
 
 @dataclass
 class Order:
-    """Everybody who takes part in one rollout, in order. `rollout` None: to be counted again."""
+    """Everybody who takes part in one rollout, in order; `held` are those that something else keeps from beginning.
+
+    `rollout` None: to be counted again.
+    """
 
     job_hash: str
     places: list[Place] = field(default_factory=list)
     standings: bytearray = field(default_factory=bytearray)
     where: dict[Key, Place] = field(default_factory=dict)
+    held: set[Key] = field(default_factory=set)
     rollout: Rollout | None = None
 
     def put(self, key: Key, place: Place | None, standing: Standing) -> None:
@@ -45,6 +49,7 @@ class Order:
             if before != place:
                 self._insert(key, place)
             self.standings[bisect_left(self.places, place)] = standing
+        (self.held.add if standing is Standing.HELD else self.held.discard)(key)
         self.rollout = None
 
     def _insert(self, key: Key, place: Place) -> None:
@@ -55,19 +60,6 @@ class Order:
     def _remove(self, key: Key, place: Place) -> None:
         at = bisect_left(self.places, place)
         del self.places[at], self.standings[at], self.where[key]
-
-    def standing(self, key: Key) -> Standing | None:
-        """How far an environment is; None: it does not take part."""
-        place = self.where.get(key)
-        return None if place is None else Standing(self.standings[bisect_left(self.places, place)])
-
-    def held(self) -> list[Key]:
-        """Those that something else than the rollout keeps from beginning."""
-        return [
-            Key(place.tenant, place.environment)
-            for place, standing in zip(self.places, self.standings, strict=True)
-            if standing == Standing.HELD
-        ]
 
     def counted(self) -> Rollout:
         """How far the rollout may go."""
@@ -93,7 +85,7 @@ class RegionRollouts:
         """A Job changed: what was tried with the one before holds nobody any more."""
         with self._lock:
             for order in self._orders.values():
-                self._touched.update(order.held())
+                self._touched |= order.held
 
     def touch_all(self) -> None:
         """Something was suspended or resumed: begin anew."""
@@ -107,10 +99,10 @@ class RegionRollouts:
             placement = facts.placement(key)
             if placement is None:
                 return Turn.GO  # nothing was placed there: whatever it is, it is no backfill
-            if order.standing(key) is Standing.HELD:
+            if key in order.held:
                 self._not_held(order, step, key, facts)
             standing = standing_of(placement.outcomes.get(step), job_hash)
-            return order.counted().turn(place_of(placement), standing)
+            return order.counted().turn(order.where.get(key) or place_of(placement), standing)
 
     def rollout(self, step: Step, job_hash: str, facts: Facts) -> Rollout:
         """How far the rollout of a Job may go now."""
@@ -120,8 +112,8 @@ class RegionRollouts:
     def _not_held(self, order: Order, step: Step, key: Key, facts: Facts) -> None:
         """Who asks is not held, or no longer: then others may not be, either, and come before it."""
         self._look(order, step, key, facts)
-        if order.standing(key) is not Standing.HELD:
-            self._look_at(order, step, order.held(), facts)
+        if key not in order.held:
+            self._look_at(order, step, list(order.held), facts)
 
     def _order(self, step: Step, job_hash: str, facts: Facts) -> Order:
         self._catch_up(facts)
@@ -142,7 +134,7 @@ class RegionRollouts:
 
     def _look(self, order: Order, step: Step, key: Key, facts: Facts) -> None:
         placement = facts.placement(key)
-        if placement is None or not takes_part(placement, facts.applied(key), step):
+        if placement is None or not facts.settled(placement) or not uses_step(placement, step):
             order.put(key, None, Standing.PENDING)
             return
         standing = standing_of(placement.outcomes.get(step), order.job_hash)

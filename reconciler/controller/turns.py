@@ -44,7 +44,7 @@ class Turns:
     def note(self, key: Key, holds: Iterable[Hold], rollouts: FleetRollouts) -> Call:
         """Remember whom a rollout holds; it is called at once if its turn came while that was decided."""
         places = [
-            ((hold.action.target, step), hold.action.order)
+            ((hold.action.where, step), hold.action.order)
             for hold in holds
             if hold.reason in HELD and hold.action
             for step in hold.action.steps or ()

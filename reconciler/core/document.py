@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from reconciler.core.explain import explain
@@ -15,7 +16,7 @@ from reconciler.core.finding import Problem
 from reconciler.core.position import Path, position, problem
 from reconciler.core.region import WORKFLOW_NAMESPACE
 from reconciler.core.schema import Kind, complies
-from reconciler.core.strict_yaml import Reading, read, too_large
+from reconciler.core.strict_yaml import MAX_PROBLEMS, Reading, read, too_large
 
 NAMED_LISTS = ("resources", "applications")
 
@@ -56,11 +57,16 @@ def oversized(kind: Kind) -> Document:
 def _document(kind: Kind, reading: Reading) -> Document:
     problems = reading.problems
     if reading.sound and not complies(kind)(reading.value):
-        problems = tuple(sorted(set(explain(kind, reading.value, reading.source))))
+        problems = _first(explain(kind, reading.value, reading.source))
         problems = problems or (Problem(1, 1, "schema", f"the file does not keep {kind.file}"),)
     if not problems:
-        problems = tuple(sorted(_own_rules(kind, reading)))
+        problems = _first(_own_rules(kind, reading))
     return Document(kind, reading.value if not problems else None, problems, reading.source)
+
+
+def _first(problems: Iterator[Problem]) -> tuple[Problem, ...]:
+    """As many as the reader notes of a file: a small file can be wrong in a hundred thousand ways, each told slowly."""
+    return tuple(sorted(set(islice(problems, MAX_PROBLEMS))))
 
 
 def _own_rules(kind: Kind, reading: Reading) -> Iterator[Problem]:

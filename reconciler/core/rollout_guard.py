@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.core.action import Action, ActionKind, Hold, HoldReason
-from reconciler.core.approval import Approval
+from reconciler.core.guard import approval_of
 from reconciler.core.observed import Observed
 from reconciler.core.rollout import Turn
 from reconciler.core.step import Step
@@ -30,7 +30,7 @@ def rollout_hold(action: Action, observed: Observed, now: float) -> Allowed:
     for step in action.steps:
         turns[_turn(step, action, observed)].append(step)
     held = [turn for turn in (Turn.HALTED, Turn.WAIT) if turns[turn]]
-    if Turn.HALTED in held and _approved(action, observed, now):
+    if Turn.HALTED in held and approval_of(action, observed, now):
         held.remove(Turn.HALTED)
     left = {step for turn in held for step in turns[turn]}
     going = tuple(step for step in action.steps if step not in left)
@@ -41,12 +41,7 @@ def _turn(step: Step, action: Action, observed: Observed) -> Turn:
     job_hash = (observed.upserts or {}).get(step)
     if observed.rollouts is None or job_hash is None:
         return Turn.GO
-    return observed.rollouts.turn(action.target, step, job_hash, action.key)
-
-
-def _approved(action: Action, observed: Observed, now: float) -> bool:
-    approval = Approval.load(observed.record.approval) if observed.record else None
-    return approval is not None and approval.lifts(action, now)
+    return observed.rollouts.turn(action.where, step, job_hash, action.key)
 
 
 def _hold(action: Action, held: Sequence[tuple[Turn, list[Step]]]) -> Hold:

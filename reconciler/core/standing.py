@@ -3,19 +3,14 @@
 Read from what is observed only, its placement and its record, so that everybody who counts comes to the same result.
 """
 
-from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
-from reconciler.core.action import HoldReason
-from reconciler.core.condition import STALLED
-from reconciler.core.declaration import Policy, uses_service
+from reconciler.core.move import Phase
 from reconciler.core.outcome import Outcome, Result
 from reconciler.core.placement import Placement, State
-from reconciler.core.record import Record, condition
+from reconciler.core.record import Record
 from reconciler.core.step import Step
-
-PASSING = frozenset({"", HoldReason.ROLLOUT_HALTED, HoldReason.PAUSED})  # the rollout's own; `suspended` says the other
 
 
 class Place(NamedTuple):
@@ -49,32 +44,29 @@ RESULTS = {Result.RUNNING: Standing.RUNNING, Result.SUCCEEDED: Standing.DONE, Re
 
 def place_of(placement: Placement) -> Place:
     """The place of an environment, whether it takes part in a rollout or not."""
-    ring = Policy.from_json(placement.spec).ring
-    return Place(ring, placement.key.tenant, placement.key.environment)
+    ring = placement.spec.get("ring", 0)
+    return Place(ring if type(ring) is int else 0, placement.key.tenant, placement.key.environment)
 
 
-def takes_part(placement: Placement, applied_digest: str, step: Step) -> bool:
-    """Whether a rollout of this step counts it: it uses the service, and all that was declared before is applied.
+def is_settled(placement: Placement, record: Record | None, region: str) -> bool:
+    """Whether it lives in the region as it was declared, so that a new Job is all that is left to do.
 
-    What commits ask for does not wait for rollouts, and is not counted until it is done.
+    What commits ask for, a move too, does not wait for rollouts, and is not counted by them until it is done. Once only
+    the remains of a move are left, it lives where it is.
     """
-    applied = placement.state is State.ACTIVE and placement.digest == applied_digest
-    return applied and uses_service(placement.spec, step.namespace)
+    if record is None or record.gone or record.region != region:
+        return False
+    if record.move and record.move.phase is not Phase.CLEANING:
+        return False
+    return placement.state is State.ACTIVE and placement.digest == record.applied_digest
+
+
+def uses_step(placement: Placement, step: Step) -> bool:
+    """Whether it uses the step's service; a placement that somebody edited must not keep the others from going on."""
+    services = placement.spec.get("services")
+    return (services is None or isinstance(services, list)) and placement.uses(step.namespace)
 
 
 def standing_of(outcome: Outcome | None, job_hash: str) -> Standing:
     """How far a step is with this hash of its Job; what was done with another one counts as nothing."""
     return RESULTS[outcome.result] if outcome is not None and outcome.hash == job_hash else Standing.PENDING
-
-
-def is_held(record: Record, suspended: bool, basis: Callable[[], str]) -> bool:
-    """Whether something else than a rollout keeps an environment from being launched, until somebody does something.
-
-    `basis`: what an attempt would be an attempt at now (`decide.basis_of`); a new Job begins anew, so what stalled the
-    old one no longer counts.
-    """
-    attempts, stalled = record.attempts, condition(record, STALLED)
-    reason = stalled.reason if stalled and stalled.status else ""
-    if suspended or reason not in PASSING | {attempts.stalled}:
-        return True
-    return bool(attempts.stalled) and attempts.basis == basis()

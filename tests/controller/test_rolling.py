@@ -3,47 +3,24 @@
 The clusters are in memory; loop, reconciler, world and stores are the real ones.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 from unittest import mock
 
 import pytest
 
-from reconciler.controller import reconciler as reconciler_module
 from reconciler.core.condition import READY, STALLED, Condition
-from reconciler.core.decide import Decision, decide
 from reconciler.core.fleet import EVERYTHING, Scope
 from reconciler.core.lifecycle_job import job_hash
 from reconciler.core.mark import Mark
 from reconciler.core.names import Key
 from reconciler.core.outcome import FailureClass
 from reconciler.core.record import Record, condition, read_record
-from reconciler.core.rollout_guard import rollout_hold
 from tests.controller.life import Life, lifecycle_job
 from tests.controller.memory import merged
 from tests.controller.process import Process
 
 HOME = "eu-west"
 FLEET = tuple(Key("many", f"e{number:02}") for number in range(12))
-
-
-def guarded(*arguments: Any) -> Decision:
-    """`decide` with the guard of rollouts behind all others."""
-    decision = decide(*arguments)
-    if decision.action is None:
-        return decision
-    allowed = rollout_hold(decision.action, arguments[2], arguments[3])
-    if allowed.hold is None:
-        return decision
-    going = replace(decision.action, steps=allowed.steps) if allowed.steps else None
-    return replace(decision, action=going, holds=(*decision.holds, allowed.hold))
-
-
-@pytest.fixture(autouse=True)
-def _guard() -> Iterator[None]:
-    with mock.patch.object(reconciler_module, "decide", guarded):
-        yield
 
 
 @pytest.fixture
@@ -134,12 +111,14 @@ def test_those_that_wait_say_so_and_are_not_written_again_when_others_go_on(life
 
 def test_nobody_is_looked_at_but_those_whose_turn_it_is(life: Life) -> None:
     process = release(life)
-    life.everything_succeeds()
-    looked = []
+    looked: list[str] = []
     look = process.look
     with mock.patch.object(process, "look", lambda key: (looked.append(key.environment), look(key))):
-        deliver_and_work(process)
-    assert set(looked) == {"e00", "e01", "e02"}
+        for wave in ((0, 3), (1, 7), (3, 10)):
+            looked.clear()
+            life.everything_succeeds()
+            deliver_and_work(process)
+            assert sorted(set(looked)) == [key.environment for key in FLEET[slice(*wave)]]
 
 
 def test_a_broken_version_reaches_the_first_wave_only_and_says_so(life: Life) -> None:

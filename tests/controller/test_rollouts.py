@@ -13,7 +13,7 @@ from reconciler.core.names import Key
 from reconciler.core.outcome import Result
 from reconciler.core.placement import Placement
 from reconciler.core.rollout import Rollout, Turn, rollout_of
-from reconciler.core.standing import Standing, place_of, standing_of, takes_part
+from reconciler.core.standing import Standing, place_of, standing_of, uses_step
 from tests.core.fleet import BILLING, SEARCH, declaration, outcome, placed
 
 KEYS = [Key("acme", f"e{number}") for number in range(8)]
@@ -37,21 +37,21 @@ class Region:
         self.placements[key] = placed(of, *outcomes)
 
     def facts(self) -> Facts:
-        return Facts(lambda: list(self.placements), self.placement, self.applied, lambda found: found.key in self.held)
+        return Facts(lambda: list(self.placements), self.placement, self.settled, lambda found: found.key in self.held)
 
     def placement(self, key: Key) -> Placement | None:
         self.looked += 1
         return self.placements.get(key)
 
-    def applied(self, key: Key) -> str:
-        return "" if key in self.unapplied else self.placements[key].digest
+    def settled(self, found: Placement) -> bool:
+        return found.key not in self.unapplied
 
     def anew(self, job_hash: str = NEW) -> Rollout:
         """The rollout of BILLING, counted without an index."""
         part = sorted(
             (place_of(found), self._standing(found, job_hash))
-            for key, found in self.placements.items()
-            if takes_part(found, self.applied(key), BILLING)
+            for found in self.placements.values()
+            if self.settled(found) and uses_step(found, BILLING)
         )
         return rollout_of([place for place, _ in part], bytes(standing for _, standing in part))
 

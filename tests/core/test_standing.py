@@ -1,18 +1,21 @@
 """Who takes part in a rollout, how far it is, and whom nobody waits for."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from reconciler.core.action import HoldReason
-from reconciler.core.attempts import Attempts
-from reconciler.core.condition import READY, STALLED, Condition
+from reconciler.core.move import Move, Phase
 from reconciler.core.outcome import Outcome, Result
 from reconciler.core.placement import State
-from reconciler.core.standing import Place, Standing, is_held, place_of, standing_of, takes_part
+from reconciler.core.standing import Place, Standing, is_settled, place_of, standing_of, uses_step
 from tests.core.fleet import BILLING, all_done, declaration, outcome, record
 
 OF = declaration()
+
+
+def moving(phase: Phase) -> Move:
+    return Move("eu-west", "us-east", phase, OF.digest, "c0ffee", 2, "2027-01-15T08:00:00Z")
 
 
 @pytest.mark.parametrize(
@@ -41,42 +44,47 @@ def test_the_place_is_by_ring_then_by_name(ring: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "applied", "part"),
+    ("state", "fields", "settled"),
     [
-        ({}, OF.digest, True),
-        ({}, "another", False),
-        ({}, "", False),
-        ({"state": State.FROZEN}, OF.digest, False),
-        ({"state": State.RELEASED}, OF.digest, False),
+        (State.ACTIVE, {}, True),
+        (State.ACTIVE, {"applied_digest": "another"}, False),
+        (State.ACTIVE, {"applied_digest": ""}, False),
+        (State.ACTIVE, {"region": "us-east"}, False),
+        (State.ACTIVE, {"gone": "2027-01-15T08:00:00Z"}, False),
+        (State.ACTIVE, {"move": moving(Phase.IMPORTING)}, False),
+        (State.ACTIVE, {"move": moving(Phase.THAWING)}, False),
+        (State.ACTIVE, {"move": moving(Phase.CLEANING)}, True),
+        (State.FROZEN, {}, False),
+        (State.RELEASED, {}, False),
     ],
     ids=str,
 )
-def test_who_takes_part(change: dict[str, State], applied: str, part: bool) -> None:
-    assert takes_part(replace(all_done(OF), **change), applied, BILLING) is part  # type: ignore[arg-type]
+def test_who_is_settled(state: State, fields: dict[str, Any], settled: bool) -> None:
+    assert is_settled(replace(all_done(OF), state=state), record(OF, **fields), "eu-west") is settled
 
 
-def test_who_does_not_use_the_service_takes_no_part() -> None:
-    of = declaration(services=["search"])
-    assert not takes_part(all_done(of), of.digest, BILLING)
+def test_who_is_not_recorded_is_not_settled() -> None:
+    assert not is_settled(all_done(OF), None, "eu-west")
+
+
+@pytest.mark.parametrize(("services", "uses"), [(["search"], False), (["billing"], True), ([], False)], ids=str)
+def test_who_uses_the_service(services: list[str], uses: bool) -> None:
+    assert uses_step(all_done(declaration(services=services)), BILLING) is uses
+    assert uses_step(all_done(OF), BILLING)
 
 
 @pytest.mark.parametrize(
-    ("reason", "stalled", "basis", "held"),
+    ("spec", "place", "part"),
     [
-        ("", "", "", False),
-        (HoldReason.ROLLOUT_HALTED, "", "", False),
-        (HoldReason.PAUSED, "", "", False),
-        (HoldReason.INVALID_DECLARATION, "", "", True),
-        ("Refused", "", "", True),
-        ("LifecycleJobFailed", "LifecycleJobFailed", "now", True),
-        ("LifecycleJobFailed", "LifecycleJobFailed", "before", False),
-        ("", "AttemptsUsedUp", "now", True),
-        (HoldReason.ROLLOUT_HALTED, "AttemptsUsedUp", "now", True),
-        (HoldReason.INVALID_DECLARATION, "AttemptsUsedUp", "before", True),
+        ({"ring": "first"}, 0, True),
+        ({"ring": None}, 0, True),
+        ({"ring": 2, "services": 5}, 2, False),
+        ({"services": "billing"}, 0, False),
+        ({"services": [5]}, 0, False),
     ],
+    ids=str,
 )
-def test_whom_something_else_holds(reason: str, stalled: str, basis: str, held: bool) -> None:
-    conditions = (Condition(READY, False, reason, ""), Condition(STALLED, bool(reason), reason, ""))
-    found = record(OF, conditions=conditions, attempts=Attempts(basis, 5, 0, stalled))
-    assert is_held(found, False, lambda: "now") is held
-    assert is_held(found, True, lambda: "now")
+def test_what_somebody_edited_breaks_nothing(spec: dict[str, Any], place: int, part: bool) -> None:
+    edited = replace(all_done(OF), declaration={"spec": spec})
+    assert place_of(edited).ring == place
+    assert uses_step(edited, BILLING) is part

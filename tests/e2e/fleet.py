@@ -1,10 +1,12 @@
 """A fleet: a repository, the cluster, and a controller that brings the two together."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from reconciler.core.action import HoldReason
 from reconciler.core.record import Record, condition, conditions_by_type
 from tests.e2e.command import Done, tenantctl
 from tests.e2e.controller import Controller, start
@@ -33,6 +35,7 @@ class Fleet:
     kubeconfig: Path
     log: Path
     controllers: list[Controller] = field(default_factory=list)
+    others: tuple[Path, ...] = ()  # administrators' kubeconfigs of further clusters
 
     @property
     def controller(self) -> Controller:
@@ -73,9 +76,22 @@ class Fleet:
         return {"region": REGION, "services": list(services)} | spec
 
     def tenantctl(self, *words: str, code: int | None = 0) -> Done:
-        """Run `tenantctl` as an administrator of the cluster."""
+        """Run `tenantctl` as an administrator of the cluster, and of the others of the fleet."""
         cluster = self.lab.cluster
-        return tenantctl(*words, code=code, KUBECONFIG=str(cluster.kubeconfig), TENANTCTL_CONTEXT=cluster.context)
+        files = ":".join(map(str, (cluster.kubeconfig, *self.others)))
+        return tenantctl(*words, code=code, KUBECONFIG=files, TENANTCTL_CONTEXT=cluster.context)
+
+    def plan(self) -> Json:
+        """The plan of what is declared now."""
+        words = ("plan", "--repository", str(self.repository.folder), "--ref", "main", "-o", "json")
+        return dict(json.loads(self.tenantctl(*words, code=None).stdout))
+
+    def approve(self, *keys: str) -> None:
+        """Wait until something of each is held that an approval lifts, then approve the plan, as an operator does."""
+        for key in keys:
+            self.eventually(key, lambda: _hold(self.plan(), key), "held for an approval")  # noqa: B023 - called at once
+        words = ("--repository", str(self.repository.folder), "--ref", "main", "--reason", "tests", "--yes")
+        self.tenantctl("approve", self.plan()["id"], *words)
 
     def look(self, key: str) -> None:
         """Have the controller look at an environment, and wait until it has: what it had to do, it has begun."""
@@ -133,6 +149,11 @@ class Fleet:
         """Wait for the bridge pod of a run's lifecycle step, running."""
         found = lambda: [pod for pod in self.lab.pods_of_run(run) if is_bridge(pod)]  # noqa: E731
         return self.eventually(key, found, f"the bridge of {run} to run")[-1]
+
+
+def _hold(plan: Json, key: str) -> bool:
+    held = [hold for hold in plan["holds"] if f"{hold['tenant']}/{hold['environment']}" == key]
+    return any(HoldReason(hold["reason"]).approvable for hold in held)
 
 
 def is_bridge(pod: Json) -> bool:

@@ -84,18 +84,17 @@ class Lab:
 
     def service(self, word: str, *jobs: Json, enabled: bool = True, bound: bool = True) -> str:
         """A namespace of a service, let in by the platform and bound by its team unless told otherwise."""
-        namespace = self.name(word)
-        self.serve(namespace, *jobs, enabled=enabled, bound=bound)
-        return namespace
+        return self.add_service(self.name(word), *jobs, enabled=enabled, bound=bound)
 
-    def serve(self, namespace: str, *jobs: Json, enabled: bool = True, bound: bool = True) -> None:
-        """Make the namespace of a service, of a name that is given: the same service is in several regions."""
+    def add_service(self, namespace: str, *jobs: Json, enabled: bool = True, bound: bool = True) -> str:
+        """The same, in a namespace of this name."""
         lifecycle = {labels.LIFECYCLE: labels.ENABLED} if enabled else {}
         self.kube.create(NAMESPACES, None, {"metadata": {"name": namespace, "labels": lifecycle}})
         if bound:
             self.bind(namespace)
         for job in jobs:
             self.add_job(namespace, job)
+        return namespace
 
     def bind(self, namespace: str) -> None:
         """Apply what `tenantctl install --namespace` prints."""

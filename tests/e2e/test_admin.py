@@ -1,4 +1,4 @@
-"""Admin processes on a real cluster: twice runs twice, limits hold, and a killed controller loses and doubles nothing."""
+"""Admin processes on a real cluster: twice runs twice, limits hold, and a killed controller loses no request."""
 
 import json
 import signal

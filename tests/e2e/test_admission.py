@@ -183,10 +183,11 @@ def test_argos_command_line_works(kube, argo):
 
 
 @pytest.mark.parametrize("template", OURS)
-def test_every_template_can_be_submitted_by_hand(argo, template):
+def test_every_template_can_be_submitted_by_hand(kube, argo, template):
     """Argo's command line sends the templates along that it resolved: they have to be in the form that it writes."""
-    words = ("submit", "--from", f"clusterworkflowtemplate/{template}", "-p", "tenant=admission", "-o", "name")
-    done = argo(*words, "-p", f"environment={template[:20].rstrip('-')}")
+    parameters = kube.get(CLUSTER_TEMPLATES, None, template)["spec"]["arguments"]["parameters"]
+    given = [f"--parameter={item['name']}=admission" for item in parameters if "value" not in item]
+    done = argo("submit", "--from", f"clusterworkflowtemplate/{template}", "-o", "name", *given)
     assert done.returncode == 0, done.stderr
     assert argo("terminate", done.stdout.strip().splitlines()[-1]).returncode == 0
 

@@ -10,12 +10,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 
-from git import Git
-from git.exc import CommandError
-
 from reconciler.adapters.git.hardened import reading
 from reconciler.adapters.git.listing import entries
 from reconciler.adapters.git.mirror import last_words
+from reconciler.adapters.git.process import MIB, GitFailed, run
 from reconciler.core.assemble import alone
 from reconciler.core.declaration import Declaration, path_of
 from reconciler.core.document import Document, parse
@@ -29,14 +27,14 @@ COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 REMEMBERED = 1000
 RENAME_LIMIT = 400  # git compares at most that many removed files with that many new ones by content
 TIMEOUT_SECONDS = 10.0
+OUTPUT_MAX = 32 * MIB
 
 
 class Past:
     """Questions about commits of one repository; needs no closing."""
 
     def __init__(self, git_dir: str, location: str) -> None:
-        self._git = Git(git_dir)
-        self._git.update_environment(**reading(git_dir))
+        self._environment = reading(git_dir)
         self._location = location
         self._ancestry: Callable[[str, str], bool] = lru_cache(REMEMBERED)(self._ask_ancestry)
         self._declared: Callable[[str, Key], Declaration | None] = lru_cache(REMEMBERED)(self._ask_declaration)
@@ -127,21 +125,15 @@ class Past:
 
     def _run(self, *words: str) -> bytes:
         try:
-            output: bytes = self._git.execute(
-                ["git", *words],
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-                kill_after_timeout=TIMEOUT_SECONDS,
-            )
-        except CommandError as error:
-            said = last_words(str(error.stderr))
+            return run([*words], self._environment, seconds=TIMEOUT_SECONDS, output=OUTPUT_MAX)
+        except GitFailed as error:
+            said = last_words(error.said)
             raise SourceUnavailable(f"the history of {self._location} cannot be read: {said}") from error
-        return output
 
 
 def _is_no(error: BaseException | None) -> bool:
     """Whether git answered no. Before 2.44 it also exits with 1, and words, where an object on the way is missing."""
-    return isinstance(error, CommandError) and error.status == 1 and not error.stderr
+    return isinstance(error, GitFailed) and error.status == 1 and not error.said
 
 
 def _renames(listed: bytes) -> Iterator[tuple[str, str]]:

@@ -14,10 +14,12 @@ from typing import Any
 from git import Repo
 from git.exc import GitCommandError, GitError, InvalidGitRepositoryError, NoSuchPathError
 
+from reconciler.adapters.credentials import Credentials
 from reconciler.adapters.git import mirror
 from reconciler.adapters.git.hardened import is_url, reading, without_credentials
 from reconciler.adapters.git.listing import entries
 from reconciler.adapters.git.past import COMMIT, Past
+from reconciler.adapters.git.process import MIB, GitFailed, run
 from reconciler.core.assemble import Checked, assemble, wanted_files
 from reconciler.core.declaration import Declaration
 from reconciler.core.desired import Desired
@@ -29,6 +31,8 @@ from reconciler.core.strict_yaml import MAX_BYTES
 from reconciler.core.tree import PROVIDERS, TENANTS, Entry, lay_out
 
 SUFFIXES = (".yaml", ".yml")
+LIST_SECONDS, LIST_BYTES = 60.0, 32 * MIB  # some 300,000 files; trees in trees may name any number of them
+FILES_MAX, CONTENT_MAX = 100_000, 64 * MIB
 MEMORY_MARGIN = 100
 MEMORY_FACTOR = 4  # how many generations of documents are remembered at most
 
@@ -40,9 +44,10 @@ class UnknownRevision(TenantctlError):
 class Repository:
     """An open repository; a context manager. Not to be shared between threads, but for what it says of the past."""
 
-    def __init__(self, repo: Repo, location: str, url: str | None) -> None:
+    def __init__(self, repo: Repo, location: str, url: str | None, credentials: Credentials | None = None) -> None:
         self._repo = repo
         self._url = url
+        self._credentials = credentials or Credentials()
         self.location = location
         self._documents: dict[tuple[Kind, str], Document] = {}
         self._declarations: dict[Any, Checked] = {}
@@ -50,11 +55,11 @@ class Repository:
         repo.git.update_environment(**reading(str(repo.git_dir)))
 
     @classmethod
-    def open(cls, location: str, *, cache: Path | None = None) -> "Repository":
+    def open(cls, location: str, *, cache: Path | None = None, credentials: Credentials | None = None) -> "Repository":
         """Open a local repository (bare, or a work tree's), or the mirror of a URL in `cache`. Raises
         SourceUnavailable.
 
-        A new mirror is empty until `fetch`.
+        A new mirror is empty until `fetch`, which logs in with the credentials.
         """
         if location.startswith("-"):
             raise SourceUnavailable(f"'{location}' is no repository; write a path or a URL")
@@ -63,7 +68,7 @@ class Repository:
         if cache is None:
             raise SourceUnavailable(f"{without_credentials(location)} needs a cache folder for its mirror")
         folder = mirror.make(location, cache)
-        return cls(_open(str(folder), search=False), without_credentials(location), location)
+        return cls(_open(str(folder), search=False), without_credentials(location), location, credentials)
 
     def __enter__(self) -> "Repository":
         return self
@@ -85,16 +90,27 @@ class Repository:
     def fetch(self) -> None:
         """Bring a mirror up to date; nothing to do for a local repository. Raises SourceUnavailable."""
         if self._url is not None:
-            mirror.fetch(self._repo, self._url)
+            mirror.fetch(self._repo, self._url, self._credentials)
 
     def resolve(self, ref: str) -> str:
-        """The full id of the commit that a branch, tag or id names. Raises UnknownRevision."""
+        """The full id of the commit that a branch, tag or id names, in this order. Raises UnknownRevision.
+
+        git itself takes a tag before a branch of its name (gitrevisions(7)), and tags are seldom protected: whoever
+        may push one named like the branch that is reconciled would decide what is.
+        """
         if ref.startswith("-") or not ref.strip() or "\0" in ref:
             raise UnknownRevision(f"'{ref}' is no revision; write a branch, a tag or a commit")
+        said_in_full = ref.startswith(("refs/", "HEAD", "@")) or COMMIT.fullmatch(ref)
+        commit = (None if said_in_full else self._commit(f"refs/heads/{ref}")) or self._commit(ref)
+        if commit is None:
+            raise UnknownRevision(f"{self.location} has no commit '{ref}'; fetch it, or check the name")
+        return commit
+
+    def _commit(self, name: str) -> str | None:
         try:
-            return str(self._repo.git.rev_parse("--verify", "--quiet", f"{ref}^{{commit}}"))
-        except GitCommandError as error:
-            raise UnknownRevision(f"{self.location} has no commit '{ref}'; fetch it, or check the name") from error
+            return str(self._repo.git.rev_parse("--verify", "--quiet", f"{name}^{{commit}}"))
+        except GitCommandError:
+            return None
 
     def is_ancestor(self, old: str, new: str) -> bool:
         """`Past.is_ancestor`; this and the next two may be asked from any thread, also once it is closed."""
@@ -115,6 +131,7 @@ class Repository:
         revision = commit if COMMIT.fullmatch(commit) else self.resolve(commit)
         layout = lay_out(self._list(revision))
         wanted = list(wanted_files(layout))
+        self._bear(revision, [entry.size for entry, _ in wanted if entry.size <= MAX_BYTES])
         documents = {entry.path: self._document(kind, entry) for entry, kind in wanted}
         self._forget(wanted)
         return assemble(revision, layout, documents, self._declarations)
@@ -132,12 +149,21 @@ class Repository:
             folder for folder in (TENANTS, PROVIDERS) if _written(Path(root), folder, len(commit)) != _in(folder, ids)
         ]
 
+    def _bear(self, revision: str, sizes: list[int]) -> None:
+        """Refuse what would take all the memory and minutes to read; more than this is no fleet, or should be two."""
+        if len(sizes) > FILES_MAX or sum(sizes) > CONTENT_MAX:
+            raise SourceUnavailable(
+                f"commit {revision} of {self.location} has {len(sizes)} declarations of {sum(sizes) / MIB:.0f} MiB; "
+                f"at most {FILES_MAX} of {CONTENT_MAX // MIB} MiB together are read"
+            )
+
     def _list(self, revision: str) -> Iterable[Entry]:
-        command = ["git", "ls-tree", "-r", "-z", "--long", "--full-tree", revision, "--", TENANTS, PROVIDERS]
+        command = ["ls-tree", "-r", "-z", "--long", "--full-tree", revision, "--", TENANTS, PROVIDERS]
         try:
-            listing: bytes = self._repo.git.execute(command, stdout_as_string=False, strip_newline_in_stdout=False)
-        except GitCommandError as error:
-            raise SourceUnavailable(f"commit {revision} of {self.location} cannot be read: {_said(error)}") from error
+            listing = run(command, self._repo.git.environment(), seconds=LIST_SECONDS, output=LIST_BYTES)
+        except GitFailed as error:
+            why = mirror.last_words(error.said)
+            raise SourceUnavailable(f"commit {revision} of {self.location} cannot be read: {why}") from error
         return entries(listing)
 
     def _document(self, kind: Kind, entry: Entry) -> Document:
