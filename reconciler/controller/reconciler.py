@@ -152,6 +152,8 @@ class Reconciler:
     def _administer(self, desired: Desired, observed: Observed, decision: Decision) -> Pass:
         """Nothing that is declared is launched now, so what a person asked for may have its turn."""
         asked = answer_to(observed, self._clock())
+        if decision.settled and observed.region in self._world.regions:
+            self._tidy(self._world.regions[observed.region], decision.key, observed.placement)
         if asked is None or asked.record.claim is None:
             return self._settle(desired, observed, decision, asked)
         self._know_pauses()
@@ -350,7 +352,7 @@ class Reconciler:
         return self._patched(region, key, raw, patch)
 
     def _tidy(self, region: RegionWatch, key: Key, placement: Placement | None) -> None:
-        """Take away what the placement says of services that are gone now. Whoever places it next does it otherwise."""
+        """Take away what the placement says of services that are gone now; nothing in most cases."""
         patch = replace_patch(placement, without_removed(placement, region.offers)) if placement else []
         if patch:
             self._patched(region, key, {}, patch)
