@@ -37,6 +37,7 @@ COMMANDS = {
     "check": "Test the ground: API server, Argo, rights, repository.",
     "install": "Install tenantctl into a cluster, or print its manifests.",
     "uninstall": "Remove tenantctl from a cluster.",
+    "snapshot": "Write down the state of the clusters, for plans without one.",
     "version": "Print the version.",
 }
 

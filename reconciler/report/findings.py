@@ -7,9 +7,10 @@ break.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from reconciler.core.finding import Finding
+from reconciler.report.annotations import annotations
 
 Lines = Callable[[Finding], str | None]
 
@@ -74,40 +75,8 @@ def name(validation: Validation) -> str:
 
 
 def github(validation: Validation) -> str:
-    """Workflow commands (as @actions/core writes them), which GitHub shows at the lines of a pull request.
-
-    Source: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
-    """
-    return "\n".join(map(annotation, validation.findings))
-
-
-class Placed(Protocol):
-    """What is said about a place in a file."""
-
-    @property
-    def path(self) -> str: ...
-    @property
-    def line(self) -> int: ...
-    @property
-    def column(self) -> int: ...
-    @property
-    def code(self) -> str: ...
-    @property
-    def message(self) -> str: ...
-
-
-def annotation(finding: Placed, command: str = "error") -> str:
-    """One workflow command: error, warning or notice."""
-    place = f"file={_property(finding.path)},line={finding.line},col={finding.column}"
-    return f"::{command} {place},title={_property(finding.code)}::{_escaped(finding.message)}"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(value: str) -> str:
-    return _escaped(value).replace(":", "%3A").replace(",", "%2C")
+    """Workflow commands, which GitHub shows at the lines of a pull request."""
+    return annotations(("error", finding) for finding in validation.findings)
 
 
 def summary(validation: Validation) -> str:

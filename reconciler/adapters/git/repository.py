@@ -7,7 +7,7 @@ what follows.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,11 +24,12 @@ from reconciler.core.document import Document, oversized, parse
 from reconciler.core.errors import SourceUnavailable, TenantctlError
 from reconciler.core.schema import Kind
 from reconciler.core.strict_yaml import MAX_BYTES
-from reconciler.core.tree import PROVIDERS, TENANTS, Entry, lay_out
+from reconciler.core.tree import PROVIDERS, TENANTS, Entry, lay_out, printable
 
 COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 SUFFIXES = (".yaml", ".yml")
 MEMORY_MARGIN = 100
+FOLDERS_MAX = 200  # of a command line; beyond, everything is listed
 MEMORY_FACTOR = 4  # how many generations of documents are remembered at most
 
 
@@ -105,16 +106,49 @@ class Repository:
             raise SourceUnavailable(f"the history of {self.location} cannot be read: {_said(error)}") from error
         return True
 
-    def desired(self, commit: str) -> Desired:
-        """What is declared at a commit. Raises SourceUnavailable if its objects cannot be read; bad files are
-        values.
+    def desired(self, commit: str, tenants: Collection[str] | None = None) -> Desired:
+        """What is declared at a commit, or only what these tenants declare there. Raises SourceUnavailable if its
+        objects cannot be read; bad files are values.
         """
         revision = commit if COMMIT.fullmatch(commit) else self.resolve(commit)
-        layout = lay_out(self._list(revision))
+        layout = lay_out(self._list(revision, _folders(tenants)))
         wanted = list(wanted_files(layout))
         documents = {entry.path: self._document(kind, entry) for entry, kind in wanted}
         self._forget(wanted)
         return assemble(revision, layout, documents, self._declarations)
+
+    def changed(self, before: str, after: str) -> list[str]:
+        """The paths under `tenants/` and `providers/` that differ between two commits; git compares trees by id."""
+        words = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", before, after, "--", TENANTS, PROVIDERS)
+        return [printable(path) for path in self._words(*words) if path]
+
+    def tenants(self, commit: str) -> list[str]:
+        """The names of everything right under `tenants/`, in one listing of one tree."""
+        listed = self._words("ls-tree", "-z", "--name-only", "--full-tree", commit, "--", f"{TENANTS}/")
+        return [printable(path).removeprefix(f"{TENANTS}/") for path in listed if path]
+
+    def count(self, commit: str) -> int:
+        """How many environments a commit declares, by their names alone."""
+        listed = self._words("ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, "--", f"{TENANTS}/")
+        return sum(path.endswith(b".yaml") and not path.endswith(b"/tenant.yaml") for path in listed)
+
+    def merge_base(self, first: str, second: str) -> str:
+        """The commit that two lines of history have in common last. Raises UnknownRevision when there is none."""
+        try:
+            return str(self._repo.git.merge_base(self.resolve(first), self.resolve(second)))
+        except GitCommandError as error:
+            message = f"{first} and {second} of {self.location} have no commit in common; fetch more of the history"
+            raise UnknownRevision(message) from error
+
+    def _words(self, *words: str) -> list[bytes]:
+        """What a git command prints, split at NUL."""
+        try:
+            printed: bytes = self._repo.git.execute(
+                ["git", *words], stdout_as_string=False, strip_newline_in_stdout=False
+            )
+        except GitCommandError as error:
+            raise SourceUnavailable(f"{self.location} cannot be read: {_said(error)}") from error
+        return printed.split(b"\0")
 
     def uncommitted(self, commit: str) -> list[str]:
         """The folders of declarations in which the work tree, if there is one, differs from a commit.
@@ -129,8 +163,8 @@ class Repository:
             folder for folder in (TENANTS, PROVIDERS) if _written(Path(root), folder, len(commit)) != _in(folder, ids)
         ]
 
-    def _list(self, revision: str) -> Iterable[Entry]:
-        command = ["git", "ls-tree", "-r", "-z", "--long", "--full-tree", revision, "--", TENANTS, PROVIDERS]
+    def _list(self, revision: str, folders: Iterable[str] = (TENANTS, PROVIDERS)) -> Iterable[Entry]:
+        command = ["git", "ls-tree", "-r", "-z", "--long", "--full-tree", revision, "--", *folders]
         try:
             listing: bytes = self._repo.git.execute(command, stdout_as_string=False, strip_newline_in_stdout=False)
         except GitCommandError as error:
@@ -160,6 +194,13 @@ class Repository:
             self._documents = {name: document for name, document in self._documents.items() if name in kept}
         if len(self._declarations) > limit:
             self._declarations.clear()
+
+
+def _folders(tenants: Collection[str] | None) -> list[str]:
+    """What to list; a folder that is not there lists nothing."""
+    if tenants is None or len(tenants) > FOLDERS_MAX:
+        return [TENANTS, PROVIDERS]
+    return [PROVIDERS, *(f"{TENANTS}/{name}" for name in sorted(tenants))]
 
 
 def _in(folder: str, ids: dict[str, str]) -> dict[str, str]:

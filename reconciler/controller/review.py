@@ -1,0 +1,36 @@
+"""The review: what one commit changes compared with another, from git alone; for pull requests, and again at merges."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Protocol
+
+from reconciler.controller.planning import plan_of
+from reconciler.core.baseline import decisions, new_findings, policy_changes
+from reconciler.core.concern import concerned
+from reconciler.core.desired import Desired
+from reconciler.core.review import Review
+
+
+class Repository(Protocol):
+    """A git repository in which two commits can be compared."""
+
+    def changed(self, before: str, after: str) -> list[str]: ...
+    def tenants(self, commit: str) -> list[str]: ...
+    def count(self, commit: str) -> int: ...
+    def desired(self, commit: str, tenants: Collection[str] | None = None) -> Desired: ...
+
+
+def review(repository: Repository, base: str, head: str) -> Review:
+    """Compare two full commit ids; reads what changed and nothing else. Raises SourceUnavailable."""
+    changed = repository.changed(base, head)
+    tenants = concerned(changed, {*repository.tenants(base), *repository.tenants(head)} if changed else ())
+    before, after = repository.desired(base, tenants), repository.desired(head, tenants)
+    made = decisions(before, after, changed)
+    plan = plan_of(after, made, None)
+    touched = {decision.key for decision in made if not decision.settled} & (after.environments.keys() | after.held)
+    plan = replace(
+        plan,
+        unchanged=max(0, repository.count(head) - len(touched)),
+        findings=new_findings(before, after, changed),
+    )
+    return Review(plan, base, tuple(policy_changes(before, after)), tuple(changed))
