@@ -6,7 +6,7 @@ read is a finding like any other. The reconciler itself never reads a working di
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from reconciler.core.assemble import assemble, wanted_files
@@ -20,11 +20,23 @@ from reconciler.core.tree import PROVIDERS, TENANTS, Entry, Mode, lay_out, print
 EDITORS_OWN = (".swp", ".swo", "~", ".DS_Store")  # never committed, and there while a file is being edited
 
 
-def desired(root: Path) -> Desired:
-    """What the files under `root` declare; its revision is empty, since there is no commit."""
-    layout = lay_out([*_entries(root, TENANTS), *_entries(root, PROVIDERS)])
+def desired(root: Path, tenants: Collection[str] | None = None) -> Desired:
+    """What the files under `root` declare, or only what these tenants do; its revision is empty: there is no commit."""
+    folders = [TENANTS] if tenants is None else [f"{TENANTS}/{name}" for name in sorted(tenants)]
+    layout = lay_out(entry for folder in (*folders, PROVIDERS) for entry in _entries(root, folder))
     documents = {entry.path: _document(root, entry, kind) for entry, kind in wanted_files(layout)}
     return assemble("", layout, documents)
+
+
+def tenants(root: Path) -> list[str] | None:
+    """The names of everything right under `tenants/`; None where that is no folder that can be listed."""
+    folder = root / TENANTS
+    if folder.is_symlink():
+        return None
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:
+        return None
 
 
 def _entries(root: Path, folder: str) -> Iterator[Entry]:

@@ -5,14 +5,14 @@ break.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from reconciler.core.finding import Finding
-from reconciler.report.annotations import annotations
+from reconciler.report.annotations import Placed, annotations
 
-Lines = Callable[[Finding], str | None]
+Lines = Callable[[Placed], str | None]
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ def text(validation: Validation) -> str:
     return "\n".join(map(str, validation.findings))
 
 
-def text_with_lines(validation: Validation, line_of: Lines) -> str:
-    """For a terminal: below each finding its line, with a caret where the trouble begins."""
-    return "\n".join(_with_line(finding, line_of(finding)) for finding in validation.findings)
+def text_with_lines(findings: Sequence[Placed], line_of: Lines) -> str:
+    """For people: below each finding its line, with a caret where the trouble begins."""
+    return "\n".join(_with_line(finding, line_of(finding)) for finding in findings)
 
 
-def _with_line(finding: Finding, line: str | None) -> str:
+def _with_line(finding: Placed, line: str | None) -> str:
     if not line:
         return str(finding)
     before = "".join("\t" if letter == "\t" else " " for letter in line[: finding.column - 1])

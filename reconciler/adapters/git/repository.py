@@ -150,6 +150,24 @@ class Repository:
             raise SourceUnavailable(f"{self.location} cannot be read: {_said(error)}") from error
         return printed.split(b"\0")
 
+    @property
+    def work_tree(self) -> Path | None:
+        """The root of the work tree, if there is one."""
+        root = self._repo.working_tree_dir
+        return Path(root) if root is not None and self._url is None else None
+
+    def removed(self, before: str = "", after: str = "") -> list[str]:
+        """The paths of declarations that the index removes from HEAD; or that are gone between two commits."""
+        options = ("--name-only", "-z", "--no-renames", "--diff-filter=D")
+        words: tuple[str, ...]
+        if before and after:
+            words = ("diff-tree", "-r", *options, self.resolve(before), self.resolve(after))
+        elif self._repo.head.is_valid():
+            words = ("diff-index", "--cached", *options, "HEAD")
+        else:
+            return []
+        return [printable(path) for path in self._words(*words, "--", TENANTS, PROVIDERS) if path]
+
     def uncommitted(self, commit: str) -> list[str]:
         """The folders of declarations in which the work tree, if there is one, differs from a commit.
 
