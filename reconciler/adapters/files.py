@@ -15,17 +15,21 @@ from reconciler.core.document import Document, oversized, parse
 from reconciler.core.finding import Problem
 from reconciler.core.schema import Kind
 from reconciler.core.strict_yaml import MAX_BYTES
-from reconciler.core.tree import PROVIDERS, TENANTS, Entry, Mode, lay_out, printable
+from reconciler.core.tree import PROVIDERS, TENANTS, Entry, Layout, Mode, lay_out, printable
 
 EDITORS_OWN = (".swp", ".swo", "~", ".DS_Store")  # never committed, and there while a file is being edited
 
 
 def desired(root: Path, tenants: Collection[str] | None = None) -> Desired:
     """What the files under `root` declare, or only what these tenants do; its revision is empty: there is no commit."""
+    return assemble("", *documents(root, tenants))
+
+
+def documents(root: Path, tenants: Collection[str] | None = None) -> tuple[Layout, dict[str, Document]]:
+    """The files under `root` themselves, by path, each read on its own."""
     folders = [TENANTS] if tenants is None else [f"{TENANTS}/{name}" for name in sorted(tenants)]
     layout = lay_out(entry for folder in (*folders, PROVIDERS) for entry in _entries(root, folder))
-    documents = {entry.path: _document(root, entry, kind) for entry, kind in wanted_files(layout)}
-    return assemble("", layout, documents)
+    return layout, {entry.path: _document(root, entry, kind) for entry, kind in wanted_files(layout)}
 
 
 def tenants(root: Path) -> list[str] | None:

@@ -140,6 +140,13 @@ class Repository:
             message = f"{first} and {second} of {self.location} have no commit in common; fetch more of the history"
             raise UnknownRevision(message) from error
 
+    def commits(self, before: str, after: str, paths: Iterable[str], most: int = 20) -> list[tuple[str, str, str]]:
+        """Commit, author and subject of what changed some files between two commits, the newest first."""
+        reach = f"{self.resolve(before)}..{self.resolve(after)}"
+        words = ("log", "-z", f"--max-count={most}", "--format=%H%x00%an%x00%s", reach, "--", *paths)
+        told = [printable(word) for word in self._words(*words)]
+        return list(zip(told[::3], told[1::3], told[2::3], strict=False))
+
     def _words(self, *words: str) -> list[bytes]:
         """What a git command prints, split at NUL."""
         try:
