@@ -1,10 +1,11 @@
 """The hooks that we offer to others, in a user's repository, with the real pre-commit and a clone of this project."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from tests.userrepo import ROOT, UserRepository, project_copy
+from tests.userrepo import RELEASE, ROOT, UserRepository
 
 PRODUCTION = "tenants/acme/production.yaml"
 JOB = "deploy/job.yaml"
@@ -29,13 +30,11 @@ class Hooked(UserRepository):
 
 
 @pytest.fixture(scope="module")
-def hooked(tmp_path_factory: pytest.TempPathFactory) -> Hooked:
-    """The hooks' environment is made once, which takes a while: pip installs this project there."""
-    project = UserRepository(project_copy(tmp_path_factory.mktemp("tenantctl")))
+def hooked(tmp_path_factory: pytest.TempPathFactory, project: Path, pre_commit_home: Path) -> Hooked:
     made = UserRepository.create(tmp_path_factory.mktemp("user"))
-    user = Hooked(made.folder, str(tmp_path_factory.mktemp("home")))
+    user = Hooked(made.folder, str(pre_commit_home))
     hooks = "[{id: tenantctl-validate}, {id: tenantctl-jobs-lint}]"
-    where = f"repo: {project.folder}, rev: {project.git('rev-parse', 'HEAD')}"
+    where = f"repo: {project}, rev: {RELEASE}"
     user.write(".pre-commit-config.yaml", f"repos: [{{{where}, hooks: {hooks}}}]\n")
     user.write(JOB, (ROOT / "tests/examples/services/billing/lifecycle.yaml").read_text())
     user.commit("Hooks")

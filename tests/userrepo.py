@@ -13,6 +13,7 @@ from tests.demo.fleet import git_environment
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ("tenants", "providers")
+RELEASE = "v0.1.0"  # what the documentation tells users to install
 OURS = ("TENANTCTL", "KUBE", "GITHUB", "GIT_DIR", "GIT_INDEX", "PRE_COMMIT")
 
 
@@ -71,7 +72,7 @@ class UserRepository:
 
 
 def project_copy(folder: Path) -> Path:
-    """This project as it is now, as a repository with one commit, for tools that clone it."""
+    """This project as it is now, as a repository with one commit and a tag, for tools that clone it."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True,
         text=True, check=True,
@@ -80,6 +81,7 @@ def project_copy(folder: Path) -> Path:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    for words in (("init", "--quiet"), ("add", "--all", "--force"), ("commit", "--quiet", "--message", "tenantctl")):
+    commit = ("commit", "--quiet", "--message", "tenantctl")
+    for words in (("init", "--quiet"), ("add", "--all", "--force"), commit, ("tag", RELEASE)):
         subprocess.run(["git", *words], cwd=folder, env=environment(), check=True)
     return folder

@@ -20,12 +20,6 @@ CLUSTER, EMPTY = "cluster", "empty"
 EXAMPLES = "Examples:  tenantctl plan   ·   tenantctl plan --from main --to HEAD --merge-base -o markdown"
 
 
-def _there(context: click.Context, parameter: click.Parameter, value: str) -> str:
-    if value not in (CLUSTER, EMPTY) and not Path(value).exists():
-        raise click.BadParameter(f"'{value}' is neither {CLUSTER} nor {EMPTY} nor a file")
-    return value
-
-
 @click.command(epilog=EXAMPLES)
 @repository_options
 @cluster_options
@@ -33,7 +27,6 @@ def _there(context: click.Context, parameter: click.Parameter, value: str) -> st
     "--against",
     metavar="cluster|empty|FILE",
     default=CLUSTER,
-    callback=_there,
     show_default=True,
     help="What to compare with: the clusters, nothing at all, or a file of 'tenantctl snapshot'.",
 )
@@ -76,6 +69,8 @@ def command(
 def _check(base: str | None, head: str | None, merge_base: bool, against: str) -> None:
     from reconciler.core.errors import UsageError
 
+    if against not in (CLUSTER, EMPTY) and not Path(against).exists():
+        raise click.BadParameter(f"'{against}' is neither {CLUSTER} nor {EMPTY} nor a file", param_hint="--against")
     if base is None and (head is not None or merge_base):
         raise UsageError("--to and --merge-base need --from; for one commit say --ref")
     if base is not None and against != CLUSTER:

@@ -17,7 +17,8 @@ from reconciler.core.step import Step
 from reconciler.report.plan import summary_parts
 
 MARKER = "<!-- tenantctl plan -->"  # by which the comment is found again; it must be the first line
-LIMIT = 65_536  # UTF-16 code units, as GitHub counts a comment
+COMMENT_MOST = 65_536  # UTF-16 code units, as GitHub counts a comment
+LIMIT = COMMENT_MOST - 536  # room for a line that a workflow adds: which run made it
 LINES_MOST = 12
 TEXT_MOST = 500
 RESERVE = 160  # for the line that says what was left out of a section
