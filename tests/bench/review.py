@@ -1,7 +1,7 @@
 """CPU time of judging one change, in a repository of 100 files and of 10,000: as whole processes, imports and all.
 
 `validate` of the changed file (as the hook calls it), and `plan --from --to` with one change between them. Goals: under
-1 s of CPU, and within twice the time of the small repository. Run it: `python tests/bench/review.py [SMALL LARGE]`.
+1 s of CPU, and within twice the time of the small repository. `python tests/bench/review.py [SMALL LARGE ROUNDS]`.
 """
 
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.bench.validate import write_fleet
 from tests.demo.fleet import git_environment
 
-ROUNDS = 5
+ROUNDS = 4
 CHANGED = "tenants/tenant-0/environment-0.yaml"
 COMMANDS = {
     "validate": ("validate", "--staged", CHANGED),
@@ -44,10 +44,10 @@ def commit(folder: Path) -> None:
     git(folder, "commit", "--quiet", "--message", "x")
 
 
-def cpu(folder: Path, words: tuple[str, ...]) -> float:
+def cpu(folder: Path, words: tuple[str, ...], rounds: int) -> float:
     """The least CPU seconds (user and system, git's too) of a few rounds."""
     spent = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         before = os.times()
         subprocess.run(
             [sys.executable, "-m", "reconciler", *words], cwd=folder, check=True, stdout=subprocess.DEVNULL,
@@ -58,16 +58,16 @@ def cpu(folder: Path, words: tuple[str, ...]) -> float:
     return min(spent)
 
 
-def main(small: int, large: int) -> None:
+def main(small: int = 100, large: int = 10_000, rounds: int = ROUNDS) -> None:
     """Print, for each command, both times and their ratio."""
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
         few, many = repository(Path(one), small), repository(Path(other), large)
         for name, words in COMMANDS.items():
-            least, most = cpu(few, words), cpu(many, words)
+            least, most = cpu(few, words, rounds), cpu(many, words, rounds)
             print(
                 f"{name}: {least:.2f} s CPU among {small} files, {most:.2f} s among {large}, ratio {most / least:.2f}"
             )
 
 
 if __name__ == "__main__":
-    main(*(map(int, sys.argv[1:3]) if len(sys.argv) > 2 else (100, 10_000)))
+    main(*map(int, sys.argv[1:]))
