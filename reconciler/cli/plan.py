@@ -12,7 +12,7 @@ from reconciler.cli.output import as_json, as_yaml, data, note
 if TYPE_CHECKING:
     from reconciler.core.action import Plan
     from reconciler.core.desired import Desired
-    from reconciler.core.review import Review
+    from reconciler.core.preview import Preview
 
 CHANGES = 2
 INVALID = 3
@@ -55,15 +55,15 @@ def command(
     -o github prints annotations for a pull request's files; where GITHUB_STEP_SUMMARY is set, the plan goes there too.
     """
     _check(base, head, merge_base, against)
-    review = (
-        review_of(repository, base, head or ref, merge_base)
+    preview = (
+        preview_of(repository, base, head or ref, merge_base)
         if base is not None
         else _of_one(repository, ref, against, context, kubeconfig)
     )
-    print_review(review, output)
-    if review.plan.findings:
+    print_preview(preview, output)
+    if preview.plan.findings:
         return INVALID
-    return CHANGES if detailed_exitcode and review.plan.actions else 0
+    return CHANGES if detailed_exitcode and preview.plan.actions else 0
 
 
 def _check(base: str | None, head: str | None, merge_base: bool, against: str) -> None:
@@ -77,10 +77,10 @@ def _check(base: str | None, head: str | None, merge_base: bool, against: str) -
         raise UsageError("--from is what to compare with, and so is --against: say one of them")
 
 
-def review_of(repository: str, base: str, head: str, merge_base: bool = False) -> "Review":
+def preview_of(repository: str, base: str, head: str, merge_base: bool = False) -> "Preview":
     """What one commit changes compared with another; says when it undoes what the other has and it lacks."""
     from reconciler.cli import wiring
-    from reconciler.controller.review import review
+    from reconciler.controller.preview import preview
 
     with wiring.repository(repository) as opened:
         first = opened.merge_base(base, head) if merge_base else opened.resolve(base)
@@ -89,21 +89,21 @@ def review_of(repository: str, base: str, head: str, merge_base: bool = False) -
             note(
                 f"{head} does not contain {base}: what it lacks of it shows as taken away (--merge-base leaves it out)"
             )
-        return review(opened, first, second)
+        return preview(opened, first, second)
 
 
-def _of_one(repository: str, ref: str, against: str, context: str | None, kubeconfig: str | None) -> "Review":
+def _of_one(repository: str, ref: str, against: str, context: str | None, kubeconfig: str | None) -> "Preview":
     """One commit, compared with clusters, with a snapshot of them, or with nothing."""
     from reconciler.cli.wiring import Place, read_desired
-    from reconciler.core.review import Review
+    from reconciler.core.preview import Preview
 
     desired = read_desired(repository, ref)
     _warn(repository, ref, desired.revision)
     if against == EMPTY:
-        return Review(offline_plan(desired))
+        return Preview(offline_plan(desired))
     if against == CLUSTER:
-        return Review(cluster_plan(desired, Place(context, kubeconfig)))
-    return Review(snapshot_plan(desired, against))
+        return Preview(cluster_plan(desired, Place(context, kubeconfig)))
+    return Preview(snapshot_plan(desired, against))
 
 
 def _warn(location: str, ref: str, revision: str) -> None:
@@ -173,28 +173,28 @@ def _plan_of_world(desired: "Desired", world: Any, records: Any, clock: Any) -> 
 
 
 def print_plan(plan: "Plan", output: str) -> None:
-    """Print a plan as `print_review` does."""
-    from reconciler.core.review import Review
+    """Print a plan as `print_preview` does."""
+    from reconciler.core.preview import Preview
 
-    print_review(Review(plan), output)
+    print_preview(Preview(plan), output)
 
 
-def print_review(review: "Review", output: str) -> None:
+def print_preview(preview: "Preview", output: str) -> None:
     """Print a plan to stdout; to stderr the findings that it does not show, unless the form has a place for them."""
-    from reconciler.report.review import github, review_json, review_text
+    from reconciler.report.preview import github, preview_json, preview_text
 
-    plan = review.plan
+    plan = preview.plan
     if output in ("json", "yaml"):
-        data((as_json if output == "json" else as_yaml)(review_json(review)))
+        data((as_json if output == "json" else as_yaml)(preview_json(preview)))
     elif output == "markdown":
-        data(_markdown(review))
+        data(_markdown(preview))
     elif output == "github":
-        _lines(github(review))
-        _summarise(review)
+        _lines(github(preview))
+        _summarise(preview)
     elif output == "name":
         _lines("\n".join(str(action.key) for action in plan.actions))
     else:
-        data(review_text(review))
+        data(preview_text(preview))
         _note_findings(plan)
 
 
@@ -203,13 +203,13 @@ def _lines(text: str) -> None:
         data(text)
 
 
-def _markdown(review: "Review") -> str:
+def _markdown(preview: "Preview") -> str:
     from reconciler.report.markdown import markdown
 
-    return markdown(review)
+    return markdown(preview)
 
 
-def _summarise(review: "Review") -> None:
+def _summarise(preview: "Preview") -> None:
     """Add the plan to the summary of a GitHub job. Raises TenantctlError when that cannot be written."""
     from reconciler.core.errors import TenantctlError
 
@@ -218,7 +218,7 @@ def _summarise(review: "Review") -> None:
         return
     try:
         with Path(file).open("a", encoding="utf-8") as summary:
-            summary.write(_markdown(review) + "\n")
+            summary.write(_markdown(preview) + "\n")
     except OSError as error:
         raise TenantctlError(f"GITHUB_STEP_SUMMARY: {file} cannot be written: {error.strerror}") from error
 

@@ -1,4 +1,4 @@
-"""A review as Markdown: the comment at a pull request, and the summary of a CI job.
+"""A preview as Markdown: the comment at a pull request, and the summary of a CI job.
 
 What is taken away comes first and is counted. Everything that comes from a repository stands in code spans, where it
 is text and nothing else. A comment has a length that GitHub refuses beyond; what does not fit is counted.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from reconciler.core.action import Action, Hold
 from reconciler.core.baseline import PolicyChange
-from reconciler.core.review import Review, is_destructive, nature
+from reconciler.core.preview import Preview, is_destructive, nature
 from reconciler.core.step import Step
 from reconciler.report.plan import summary_parts
 
@@ -33,10 +33,10 @@ class Section:
     entries: tuple[str, ...]
 
 
-def markdown(review: Review, limit: int = LIMIT) -> str:
-    """The review, never longer than `limit`; the most important is never what is cut."""
-    sections = [section for section in _sections(review) if section.entries]
-    head, foot = _head(review), _foot(review)
+def markdown(preview: Preview, limit: int = LIMIT) -> str:
+    """The preview, never longer than `limit`; the most important is never what is cut."""
+    sections = [section for section in _sections(preview) if section.entries]
+    head, foot = _head(preview), _foot(preview)
     room = limit - _length(head) - _length(foot) - sum(_length(_title(each)) + RESERVE for each in sections)
     parts = [head]
     for section in sections:
@@ -67,39 +67,39 @@ def _title(section: Section) -> str:
     return f"#### {section.title}: {len(section.entries)}"
 
 
-def _head(review: Review) -> str:
-    counts = Counter(nature(action) for action, _ in review.destructive)
-    lines = [MARKER, f"### tenantctl plan {code(review.plan.id)}", "", f"{_sentence(review)}"]
+def _head(preview: Preview) -> str:
+    counts = Counter(nature(action) for action, _ in preview.destructive)
+    lines = [MARKER, f"### tenantctl plan {code(preview.plan.id)}", "", f"{_sentence(preview)}"]
     if counts:
         told = ", ".join(f"{count} {_plural(word, count)}" for word, count in sorted(counts.items()))
         lines += ["", "> [!CAUTION]", f"> {_count(counts.total(), 'destructive change')}: {told}."]
-    if any(change.lifts_protection for change in review.policies):
+    if any(change.lifts_protection for change in preview.policies):
         lines += ["", "> [!WARNING]", "> Deletion protection is lifted: the environment can be taken away afterwards."]
     return "\n".join(lines)
 
 
-def _sentence(review: Review) -> str:
-    if not review.plan.actions and not review.plan.holds:
-        return f"No environment changes ({review.plan.unchanged} unchanged)."
-    return f"{', '.join(summary_parts(review.plan))}."
+def _sentence(preview: Preview) -> str:
+    if not preview.plan.actions and not preview.plan.holds:
+        return f"No environment changes ({preview.plan.unchanged} unchanged)."
+    return f"{', '.join(summary_parts(preview.plan))}."
 
 
-def _foot(review: Review) -> str:
-    head = review.plan.revision[:7]
-    if not review.base:
+def _foot(preview: Preview) -> str:
+    head = preview.plan.revision[:7]
+    if not preview.base:
         return f"<sub>at {code(head)}</sub>"
     note = "compared with what is declared there, without looking into any cluster"
-    return f"<sub>{code(review.base[:7])} → {code(head)}, {note}</sub>"
+    return f"<sub>{code(preview.base[:7])} → {code(head)}, {note}</sub>"
 
 
-def _sections(review: Review) -> Iterator[Section]:
-    taken = tuple(_entry(action, hold) for action, hold in review.destructive)
+def _sections(preview: Preview) -> Iterator[Section]:
+    taken = tuple(_entry(action, hold) for action, hold in preview.destructive)
     yield Section("Destructive changes", "destructive changes", taken)
-    yield Section("Problems", "problems", tuple(f"- {code(str(finding))}" for finding in review.plan.findings))
-    policies = sorted(review.policies, key=lambda change: not change.lifts_protection)
+    yield Section("Problems", "problems", tuple(f"- {code(str(finding))}" for finding in preview.plan.findings))
+    policies = sorted(preview.policies, key=lambda change: not change.lifts_protection)
     yield Section("Policy (launches nothing)", "changes of policy", tuple(map(_policy, policies)))
-    yield Section("Changes", "changes", tuple(_entry(action, None) for action in review.changes))
-    yield Section("Held", "held changes", tuple(map(_held, review.holds)))
+    yield Section("Changes", "changes", tuple(_entry(action, None) for action in preview.changes))
+    yield Section("Held", "held changes", tuple(map(_held, preview.holds)))
 
 
 def _held(hold: Hold) -> str:

@@ -9,10 +9,10 @@ from reconciler.core.action import Action, ActionKind, Hold, HoldReason, Plan, R
 from reconciler.core.baseline import PolicyChange
 from reconciler.core.finding import Finding
 from reconciler.core.names import Key
-from reconciler.core.review import Review
+from reconciler.core.preview import Preview
 from reconciler.core.step import Step
 from reconciler.report.markdown import LIMIT, MARKER, code, markdown
-from reconciler.report.review import github, review_json, review_text
+from reconciler.report.preview import github, preview_json, preview_text
 
 HEAD, BASE = "c0ffee" + "0" * 34, "badcafe" + "0" * 33
 ACME, GLOBEX, WAYNE = (Key(name, "production") for name in ("acme", "globex", "wayne"))
@@ -30,7 +30,7 @@ GONE = action(ACME, ActionKind.DECOMMISSION)
 MOVED = action(GLOBEX, ActionKind.MIGRATE)
 TAKEN = action(WAYNE, removals=("job/decommission/search/*",))
 HOLD = Hold(ACME, HoldReason.NOT_YET_SUPPORTED, "later", GONE)
-REVIEW = Review(
+PREVIEW = Preview(
     Plan(HEAD, (action(WAYNE), MOVED, TAKEN), (HOLD,), 7, (Finding("tenants/x/y.yaml", 3, 4, "region", "'mars'"),)),
     BASE,
     (PolicyChange(WAYNE, "deletionProtection", True, False), PolicyChange(ACME, "ring", 0, 1)),
@@ -39,7 +39,7 @@ REVIEW = Review(
 
 
 def test_what_is_taken_away_comes_first_and_is_counted() -> None:
-    text = markdown(REVIEW)
+    text = markdown(PREVIEW)
     assert text.startswith(MARKER + "\n")
     assert "> 3 destructive changes: 1 decommission, 1 migrate, 1 removal." in text
     titles = re.findall("^#### (.*)$", text, re.MULTILINE)
@@ -58,19 +58,19 @@ def test_what_is_taken_away_comes_first_and_is_counted() -> None:
     assert "  - held `NotYetSupported`: `later`" in text
     assert "takes away `job/decommission/search`" in text
     assert "Deletion protection is lifted" in text
-    assert f"`{REVIEW.plan.id}`" in text
+    assert f"`{PREVIEW.plan.id}`" in text
     assert "`badcafe` → `c0ffee0`" in text
 
 
 def test_holds_of_what_cannot_be_read_stand_by_themselves() -> None:
     hold = Hold(ACME, HoldReason.INVALID_DECLARATION, "tenants/acme/production.yaml:1:1: syntax")
-    text = markdown(Review(Plan(HEAD, holds=(hold,))))
+    text = markdown(Preview(Plan(HEAD, holds=(hold,))))
     assert "#### Held: 1" in text
     assert "- **`acme/production`** held `InvalidDeclaration`:" in text
 
 
 def test_nothing_is_said_to_be_nothing() -> None:
-    assert "No environment changes (9 unchanged)." in markdown(Review(Plan(HEAD, unchanged=9), BASE))
+    assert "No environment changes (9 unchanged)." in markdown(Preview(Plan(HEAD, unchanged=9), BASE))
 
 
 @pytest.mark.parametrize("number", [10, 400, 3000])
@@ -79,7 +79,7 @@ def test_it_is_never_too_long_and_says_what_is_left_out(number: int, letter: str
     reason = Reason("field", "spec", letter * 300)
     many = [replace(action(Key(f"t-{n}", "production")), reasons=(reason,)) for n in range(number)]
     gone = [replace(action(Key(f"d-{n}", "production"), ActionKind.DECOMMISSION), reasons=(reason,)) for n in range(9)]
-    text = markdown(Review(Plan(HEAD, (*many, *gone)), BASE))
+    text = markdown(Preview(Plan(HEAD, (*many, *gone)), BASE))
     assert len(text.encode("utf-16-le")) // 2 <= LIMIT
     shown = text.count("- **`t-")
     assert text.count("- **`d-") == 9, "what is taken away is never what is cut"
@@ -89,7 +89,7 @@ def test_it_is_never_too_long_and_says_what_is_left_out(number: int, letter: str
 
 def test_too_many_destructive_ones_are_counted_all_the_same() -> None:
     many = tuple(action(Key(f"d-{n}", "production"), ActionKind.DECOMMISSION) for n in range(5000))
-    text = markdown(Review(Plan(HEAD, many), BASE))
+    text = markdown(Preview(Plan(HEAD, many), BASE))
     assert len(text) <= LIMIT
     shown = text.count("- **`d-")
     assert f"… and {5000 - shown} more destructive changes" in text
@@ -113,7 +113,7 @@ def test_what_a_repository_says_is_text_and_nothing_else(text: str, expected: st
 
 
 def test_annotations_are_at_the_files_those_of_the_pull_request_first() -> None:
-    lines = github(replace(REVIEW, changed=("tenants/wayne/production.yaml",))).splitlines()
+    lines = github(replace(PREVIEW, changed=("tenants/wayne/production.yaml",))).splitlines()
     assert [line.split(" ")[0] for line in lines] == ["::error", *["::warning"] * 4, *["::notice"] * 2]
     assert lines[1].startswith("::warning file=tenants/wayne/production.yaml,line=1,col=1,title=REMOVAL::")
     assert "file=tenants/acme/production.yaml,line=1,col=1,title=DECOMMISSION::" in "\n".join(lines)
@@ -121,18 +121,18 @@ def test_annotations_are_at_the_files_those_of_the_pull_request_first() -> None:
 
 def test_at_most_ten_annotations_of_a_kind_and_the_rest_is_counted() -> None:
     many = tuple(action(Key(f"t-{n:02}", "production")) for n in range(25))
-    lines = github(Review(Plan(HEAD, many), BASE, changed=("tenants/t-24/production.yaml",))).splitlines()
+    lines = github(Preview(Plan(HEAD, many), BASE, changed=("tenants/t-24/production.yaml",))).splitlines()
     assert len(lines) == 10
     assert "tenants/t-24/" in lines[0]
     assert lines[-1].startswith("::notice title=more::16 more in 16 files")
 
 
 def test_json_and_text_tell_of_policies_and_of_what_was_compared() -> None:
-    document = review_json(REVIEW)
+    document = preview_json(PREVIEW)
     assert document["base"] == BASE
     assert document["changed"] == ["tenants/x/y.yaml"]
     assert document["policies"][1] == {
         "tenant": "acme", "environment": "production", "field": "ring", "before": 0, "after": 1,
     }  # fmt: skip
-    assert "base" not in review_json(Review(Plan(HEAD)))
-    assert "= acme/production  policy  ring: 0 → 1" in review_text(REVIEW).splitlines()
+    assert "base" not in preview_json(Preview(Plan(HEAD)))
+    assert "= acme/production  policy  ring: 0 → 1" in preview_text(PREVIEW).splitlines()

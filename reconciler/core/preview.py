@@ -1,4 +1,4 @@
-"""A review: a plan as people judge it before a merge, with what it is compared with and what launches nothing."""
+"""A preview: a plan as people judge it before a merge, with what it is compared with and what launches nothing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from reconciler.core.baseline import PolicyChange
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
+class Preview:
     """A plan; `base` is the commit it is compared with (empty: clusters), `changed` are the paths that differ."""
 
     plan: Plan

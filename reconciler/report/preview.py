@@ -5,46 +5,46 @@ from typing import Any
 
 from reconciler.core.action import Action, Hold, Plan
 from reconciler.core.declaration import path_of
-from reconciler.core.review import Review, is_destructive, nature
+from reconciler.core.preview import Preview, is_destructive, nature
 from reconciler.report.annotations import Remark, Said, annotations
 from reconciler.report.plan import plan_json, plan_text
 
 Json = dict[str, Any]
 
 
-def review_json(review: Review) -> Json:
+def preview_json(preview: Preview) -> Json:
     """The plan's JSON; against another commit also `base`, `policies` and `changed`."""
-    if not review.base:
-        return plan_json(review.plan)
+    if not preview.base:
+        return plan_json(preview.plan)
     policies = [
         {"tenant": each.key.tenant, "environment": each.key.environment, "field": each.field}
         | {"before": each.before, "after": each.after}
-        for each in review.policies
+        for each in preview.policies
     ]
-    return plan_json(review.plan) | {"base": review.base, "policies": policies, "changed": list(review.changed)}
+    return plan_json(preview.plan) | {"base": preview.base, "policies": policies, "changed": list(preview.changed)}
 
 
-def review_text(review: Review) -> str:
+def preview_text(preview: Preview) -> str:
     """The plan as people read it in a terminal, with the changes of policy before the summary."""
-    *lines, last = plan_text(review.plan).split("\n")
-    lines += [f"= {each.key}  policy  {each.field}: {each.before} → {each.after}" for each in review.policies]
+    *lines, last = plan_text(preview.plan).split("\n")
+    lines += [f"= {each.key}  policy  {each.field}: {each.before} → {each.after}" for each in preview.policies]
     return "\n".join([*lines, last])
 
 
-def github(review: Review) -> str:
+def github(preview: Preview) -> str:
     """Annotations: what is wrong, what is taken away or held, what changes; files of the pull request first."""
-    return annotations(_said(review), frozenset(review.changed))
+    return annotations(_said(preview), frozenset(preview.changed))
 
 
-def _said(review: Review) -> Iterator[Said]:
-    yield from (("error", finding) for finding in review.plan.findings)
-    yield from (("warning", _taken(action, hold)) for action, hold in review.destructive)
-    found = _texts(review.plan)
-    yield from (("warning", _held(hold)) for hold in review.holds if not _is_finding(hold, found))
-    for change in review.policies:
+def _said(preview: Preview) -> Iterator[Said]:
+    yield from (("error", finding) for finding in preview.plan.findings)
+    yield from (("warning", _taken(action, hold)) for action, hold in preview.destructive)
+    found = _texts(preview.plan)
+    yield from (("warning", _held(hold)) for hold in preview.holds if not _is_finding(hold, found))
+    for change in preview.policies:
         told = f"{change.field}: {change.before} → {change.after}"
         yield "warning" if change.lifts_protection else "notice", Remark(path_of(change.key), "policy", told)
-    yield from (("notice", _changed(action)) for action in review.changes)
+    yield from (("notice", _changed(action)) for action in preview.changes)
 
 
 def _texts(plan: Plan) -> list[str]:

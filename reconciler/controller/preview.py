@@ -1,4 +1,4 @@
-"""The review: what one commit changes compared with another, from git alone; for pull requests, and again at merges."""
+"""The preview: what one commit changes compared with another, from git alone: what a pull request shows."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -8,7 +8,7 @@ from reconciler.controller.planning import plan_of
 from reconciler.core.baseline import decisions, new_findings, policy_changes
 from reconciler.core.concern import concerned
 from reconciler.core.desired import Desired
-from reconciler.core.review import Review
+from reconciler.core.preview import Preview
 
 
 class Repository(Protocol):
@@ -20,7 +20,7 @@ class Repository(Protocol):
     def desired(self, commit: str, tenants: Collection[str] | None = None) -> Desired: ...
 
 
-def review(repository: Repository, base: str, head: str) -> Review:
+def preview(repository: Repository, base: str, head: str) -> Preview:
     """Compare two full commit ids; reads what changed and nothing else. Raises SourceUnavailable."""
     changed = repository.changed(base, head)
     tenants = concerned(changed, {*repository.tenants(base), *repository.tenants(head)} if changed else ())
@@ -33,4 +33,4 @@ def review(repository: Repository, base: str, head: str) -> Review:
         unchanged=max(0, repository.count(head) - len(touched)),
         findings=new_findings(before, after, changed),
     )
-    return Review(plan, base, tuple(policy_changes(before, after)), tuple(changed))
+    return Preview(plan, base, tuple(policy_changes(before, after)), tuple(changed))
