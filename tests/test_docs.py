@@ -23,6 +23,8 @@ from reconciler.controller import reconciler
 from reconciler.controller.metrics import Metrics
 from reconciler.core import conclude, errors, status
 from reconciler.core.action import HoldReason
+from reconciler.core.condition import EXPIRED
+from reconciler.core.move import Phase
 from tests.demo.fleet import git_environment
 
 ROOT = Path(__file__).parents[1]
@@ -177,12 +179,14 @@ def _reasons() -> set[str]:
     sources = [
         (conclude, r'stalled="(\w+)"'),
         (status, r'_triple\(\w+, "(\w+)"'),
+        (status, r'if record.move else "(\w+)"'),
         (reconciler, r'NotAllowed: "(\w+)"'),
         (reconciler, r'known.get\(type\(error\), "(\w+)"\)'),
     ]
     found = [re.findall(pattern, inspect.getsource(module)) for module, pattern in sources]
     assert all(found), "a pattern finds nothing: the code says its reasons in another way now"
-    return {reason.value for reason in HoldReason} | {name for names in found for name in names}
+    fixed = {reason.value for reason in HoldReason} | {phase.value for phase in Phase} | {EXPIRED}
+    return fixed | {name for names in found for name in names}
 
 
 def test_the_runbook_has_every_reason_and_no_other() -> None:
@@ -193,6 +197,24 @@ def test_the_runbook_says_which_holds_stall() -> None:
     table = _table("docs/operations.md", "When something is stuck")
     said = {reason: table[reason].split("|")[2].strip() == "yes" for reason in HoldReason}
     assert said == {reason: reason.stalls for reason in HoldReason}
+
+
+def test_every_guard_has_its_section_with_what_to_do() -> None:
+    table = _table("docs/operations.md", "When something is stuck")
+    sections = _sections("docs/operations.md", "Guards and approvals")
+    assert set(sections) == {name for name, row in table.items() if f"](#{name.lower()})" in row}
+    assert {reason for reason in HoldReason if reason.approvable} | {HoldReason.SOURCE_NOT_TRUSTED} <= set(sections)
+    for reason, text in sections.items():
+        assert re.findall(r"^\*\*(\w+):\*\*", text, re.MULTILINE) == ["Means", "Do"], reason
+        approve = HoldReason(reason).approvable or reason == HoldReason.SOURCE_NOT_TRUSTED
+        assert ("tenantctl approve" in text) is approve, reason
+
+
+def _sections(document: str, heading: str) -> dict[str, str]:
+    """The text under each heading of the third level of a section."""
+    section = (ROOT / document).read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    found = re.split(r"^### (.*)$", section, flags=re.MULTILINE)[1:]
+    return dict(zip(found[0::2], found[1::2], strict=True))
 
 
 def test_the_table_of_metrics_is_what_is_exported() -> None:

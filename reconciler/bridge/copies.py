@@ -7,7 +7,8 @@ from run and step, so both work on the same objects, and the one that starts the
 import time
 
 from reconciler.adapters.kube import Json, Kube
-from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS, NAMESPACES, PODS
+from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS, NAMESPACES, PODS, SECRETS, Resource
+from reconciler.bridge.archives import granted, store_of
 from reconciler.bridge.exits import StepFailed, Superseded
 from reconciler.bridge.patience import patiently
 from reconciler.bridge.placements import now, placement_of, write
@@ -17,7 +18,7 @@ from reconciler.bridge.world import World
 from reconciler.core import labels
 from reconciler.core.discovery import distrust
 from reconciler.core.errors import AlreadyExists, Conflict, NotAllowed, NotFound, TenantctlError, Unavailable
-from reconciler.core.injection import Injection, files_of
+from reconciler.core.injection import Injection, files_of, grant_of
 from reconciler.core.job_copy import Copy, copy_name, copy_of, kueue_managed, read_copy, resume_patch, stop_patch
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
 from reconciler.core.outcome import FailureClass, Outcome, Result
@@ -50,9 +51,10 @@ def make(kube: Kube, world: World, step: Step) -> Copy:
     """Create the suspended copy. Raises StepFailed when the lifecycle Job or its namespace does not allow it."""
     placement = placement_of(kube, world)
     _admit(placement, step)
+    store_of(world, step)
     raw, job = lifecycle_job(kube, world, step)
     kind = labels.TRIAL if world.trial else labels.COPY
-    body = copy_of(raw, job, placement, world.run, step, kind)
+    body = copy_of(raw, job, placement, world.run, step, kind, world.parameters)
     try:
         made = patiently(lambda: kube.create(JOBS, step.namespace, body))
     except AlreadyExists:
@@ -70,7 +72,7 @@ def make(kube: Kube, world: World, step: Step) -> Copy:
 
 def _admit(placement: Placement, step: Step) -> None:
     """A state that admits the verb. Nothing is written otherwise: the placement is none of this run's business."""
-    if not placement.state.admits(step.verb):
+    if not placement.admits(step):
         raise Superseded(
             f"Superseded: the placement of {placement.key} is {placement.state}, which admits no {step.verb}"
         )
@@ -130,7 +132,10 @@ def begin(kube: Kube, world: World, copy: Copy) -> Copy:
     if (placement.epoch, placement.state, placement.digest) != (copy.epoch, copy.state, copy.digest):
         raise Superseded(f"Superseded: the placement of {world.key} changed before the copy ran")
     patiently(lambda: kube.request("GET", PODS.path(copy.namespace), {"limit": 1}))
-    _equip(kube, files_of(Injection(placement, copy.run, copy.step, copy.name), copy.namespace, copy.uid))
+    given, grant = Injection(placement, copy.run, copy.step, copy.name, world.parameters), granted(kube, world, copy)
+    if grant:
+        _equip(kube, SECRETS, grant_of(given, copy.namespace, copy.uid, grant))
+    _equip(kube, CONFIG_MAPS, files_of(given, copy.namespace, copy.uid))
     write(kube, world, copy.state, running(copy))
     return _resume(kube, world, copy)
 
@@ -147,21 +152,28 @@ def _resume(kube: Kube, world: World, copy: Copy) -> Copy:
     return copy
 
 
-def _equip(kube: Kube, body: Json) -> None:
-    """Create the ConfigMap. The copy is suspended, so one that is there is left from a bridge that died: made again."""
+def _equip(kube: Kube, resource: Resource, body: Json) -> None:
+    """Create it. The copy is suspended, so one that is there is left from a bridge that died: it is made again."""
     namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
     try:
-        patiently(lambda: kube.create(CONFIG_MAPS, namespace, body))
+        patiently(lambda: kube.create(resource, namespace, body))
     except AlreadyExists:
-        patiently(lambda: kube.delete(CONFIG_MAPS, namespace, name))
-        patiently(lambda: kube.create(CONFIG_MAPS, namespace, body))
+        patiently(lambda: kube.delete(resource, namespace, name))
+        patiently(lambda: kube.create(resource, namespace, body))
+
+
+def disarm(kube: Kube, copy: Copy, seconds: float | None = None) -> None:
+    """Delete the Secret of a copy that has finished: its URLs are of no use any more, and good for longer."""
+    if copy.secret:
+        patiently(lambda: kube.delete(SECRETS, copy.namespace, copy.name), seconds)
 
 
 def running(copy: Copy) -> Outcome:
     """The outcome of a step that has begun."""
     return Outcome(
-        copy.step, copy.digest, copy.epoch, copy.run, Result.RUNNING, hash=copy.hash, owner=copy.owner, at=now()
-    )
+        copy.step, copy.digest, copy.epoch, copy.run, Result.RUNNING, hash=copy.hash, owner=copy.owner,
+        verbs=copy.verbs, at=now(),
+    )  # fmt: skip
 
 
 def stop(kube: Kube, copy: Copy, verdict: str = "", seconds: float = 20.0) -> Copy:

@@ -8,6 +8,7 @@ from types import FrameType
 
 from reconciler.adapters.kube import Kube
 from reconciler.bridge import copies
+from reconciler.bridge.archives import sealed
 from reconciler.bridge.exits import DONE, FAILED, StepFailed, Superseded, Terminated
 from reconciler.bridge.placements import now, placement_of, write
 from reconciler.bridge.refusal import not_allowed, outcome_of
@@ -41,7 +42,7 @@ def _run(kube: Kube, world: World, step: Step) -> int:
     say(f"{step} for {world.key}, run {world.run}")
     try:
         copy = _started(kube, world, step)
-        return _conclude(kube, world, copy, _waited(kube, copy))
+        return _conclude(kube, world, copy, sealed(world, copy, _waited(kube, copy)))
     except Superseded as error:
         return _superseded(kube, world, step, error)
     except StepFailed as error:
@@ -66,6 +67,9 @@ def _started(kube: Kube, world: World, step: Step) -> Copy:
         if world.trial:
             raise
         raise StepFailed(not_allowed(step.namespace, error), copy.hash, copy.owner) from error
+    except StepFailed as error:
+        copies.stop(kube, copy, error.verdict.dump())
+        raise StepFailed(error.verdict, copy.hash, copy.owner) from error
     say(f"copy {copy.namespace}/{copy.name} runs; its log follows")
     return copy
 
@@ -79,6 +83,7 @@ def _waited(kube: Kube, copy: Copy) -> Verdict:
 
 
 def _conclude(kube: Kube, world: World, copy: Copy, verdict: Verdict) -> int:
+    copies.disarm(kube, copy)
     write(kube, world, copy.state, verdict.outcome(copy, now()))
     return _report(verdict, copy.owner)
 
@@ -96,6 +101,7 @@ def _superseded(kube: Kube, world: World, step: Step, error: Superseded) -> int:
     copy = copies.find(kube, world, step)
     if copy and not copy.finished and not copy.stopped:
         copies.stop(kube, copy, failed(FailureClass.NEEDS_HUMAN, "Superseded", str(error)).dump())
+        copies.disarm(kube, copy)
         say(f"copy {copy.namespace}/{copy.name} is stopped")
     return FAILED
 

@@ -2,14 +2,16 @@
 
 import time
 
-from reconciler.adapters.kube import Kube
+from reconciler.adapters.kube import Json, Kube
 from reconciler.adapters.kube.resources import CONFIG_MAPS
 from reconciler.bridge.exits import Superseded
 from reconciler.bridge.patience import patiently
 from reconciler.bridge.world import World
+from reconciler.core.archive import Archive, imports_of
 from reconciler.core.errors import NotFound, TenantctlError, Unprocessable
 from reconciler.core.outcome import Outcome
 from reconciler.core.placement import Placement, State, outcome_patch, read_placement
+from reconciler.core.step import Step
 from reconciler.core.times import rfc3339
 
 
@@ -26,16 +28,30 @@ def placement_of(kube: Kube, world: World) -> Placement:
     """Read the placement. Raises NoPlacement."""
     if world.trial:
         return world.trial.placement
+    try:
+        return read_placement(_raw(kube, world))
+    except ValueError as error:
+        raise TenantctlError(str(error)) from error
+
+
+def imports(kube: Kube, world: World) -> dict[Step, Archive]:
+    """The archives that the placement names, by the step that imports each."""
+    if world.trial:
+        return dict(world.trial.imports)
+    try:
+        return imports_of(_raw(kube, world)["data"])
+    except ValueError as error:
+        raise TenantctlError(f"placement {world.key.dotted}: {error}") from error
+
+
+def _raw(kube: Kube, world: World) -> Json:
     raw = patiently(lambda: kube.find(CONFIG_MAPS, world.namespace, world.key.dotted))
     if raw is None:
         raise NoPlacement(
             f"NoPlacement: {world.namespace} has no placement of {world.key}; tenantctl makes it when it first"
             " reconciles the environment"
         )
-    try:
-        return read_placement(raw)
-    except ValueError as error:
-        raise TenantctlError(str(error)) from error
+    return raw
 
 
 def write(kube: Kube, world: World, state: State, outcome: Outcome) -> None:

@@ -42,9 +42,10 @@ def _missing_right(namespace: str, text: str) -> str:
 
 
 def outcome_of(error: StepFailed, placement: Placement, run: str, step: Step, at: str) -> Outcome:
-    """The outcome of a step that was refused, about the placement as it is now."""
-    verdict = error.verdict
+    """The outcome of a step that was refused, about the placement as it is now; what its Job could do stays known."""
+    verdict, before = error.verdict, placement.outcomes.get(step)
     return Outcome(
         step=step, digest=placement.digest, epoch=placement.epoch, run=run, result=verdict.result, hash=error.hash,
         failure=verdict.failure, reason=verdict.reason, message=verdict.message, owner=error.owner, at=at,
+        verbs=before.verbs if before else (),
     )  # fmt: skip

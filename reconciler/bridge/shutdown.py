@@ -70,7 +70,9 @@ def _stop_copy(kube: Kube, world: World, copy: Copy) -> None:
         write(kube, world, copy.state, verdict.outcome(stopped, now()))
     except Superseded as error:
         say(str(error))
-    if not _quiet(kube, copy):
+    quiet = _quiet(kube, copy)
+    copies.disarm(kube, copy, PATIENCE_SECONDS)
+    if not quiet:
         say(f"pods of copy {copy.namespace}/{copy.name} still end after {PODS_SECONDS:.0f} s")
 
 

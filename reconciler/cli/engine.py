@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from reconciler.adapters.git import Repository
 from reconciler.adapters.git.hardened import is_url
-from reconciler.adapters.kube.state import Records
+from reconciler.adapters.kube.state import Fleets, Records
 from reconciler.cli.wiring import Place, default_cache, region_factory
+from reconciler.controller.history import GitHistory
 from reconciler.controller.loop import Loop
 from reconciler.controller.metrics import Metrics
 from reconciler.controller.reconciler import Reconciler
@@ -38,7 +39,9 @@ class Engine:
             watched = None if is_url(location) else repository.path
             source = Source(repository, ref, settings.interval, watched, loop.take, loop.source_failed, loop.answered)
             records = Records(control, labels.CONTROL_NAMESPACE)
-            loop.wire(world, source, Reconciler(world, records, settings, time.time, loop.fresh))
+            fleets = Fleets(control, labels.CONTROL_NAMESPACE)
+            history = GitHistory(repository, world.record)
+            loop.wire(world, source, Reconciler(world, records, settings, time.time, history, fleets, loop.fresh))
             try:
                 yield cls(loop, metrics)
             finally:

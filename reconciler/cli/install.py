@@ -58,6 +58,11 @@ def _interval(context: click.Context, parameter: click.Parameter, value: float |
     "--annotation", "annotations", metavar="KEY", multiple=True,
     help=f"One more annotation that marks lifecycle Jobs, beside {labels.VERBS_ANNOTATION}; can be repeated.",
 )  # fmt: skip
+@click.option("--archives", metavar="URL", help="The object store for the data of environments that move.")
+@click.option(
+    "--archives-credentials", metavar="FILE",
+    help="Its credentials, NAME=value lines or Google's JSON key ('-': standard input), kept in a Secret.",
+)  # fmt: skip
 @click.option("--export", is_flag=True, help="Print the manifests; no cluster is needed.")
 @click.option("--namespace", "namespaces", metavar="NS", multiple=True, help="Print what a service team binds in NS.")
 @click.option("--dry-run", is_flag=True, help="Let the API server check everything, and change nothing.")
@@ -68,7 +73,7 @@ def _interval(context: click.Context, parameter: click.Parameter, value: float |
 )  # fmt: skip
 def command(
     context: str | None, kubeconfig: str | None, export: bool, namespaces: tuple[str, ...], no_reconciler: bool,
-    dry_run: bool, wait: bool, timeout: float, **given: Any,
+    dry_run: bool, wait: bool, timeout: float, archives_credentials: str | None, **given: Any,
 ) -> int:  # fmt: skip
     """Install tenantctl into a cluster, or upgrade it; the same command again changes nothing.
 
@@ -77,8 +82,10 @@ def command(
     """
     _check(given, namespaces)
     if export or namespaces:
+        _check_printed(archives_credentials)
         return _print(given, namespaces, no_reconciler)
-    return _install(context, kubeconfig, given, no_reconciler, dry_run, timeout if wait else None)
+    credentials = _read(archives_credentials)
+    return _install(context, kubeconfig, given, credentials, no_reconciler, dry_run, timeout if wait else None)
 
 
 def _check(given: dict[str, Any], namespaces: tuple[str, ...]) -> None:
@@ -93,10 +100,35 @@ def _check(given: dict[str, Any], namespaces: tuple[str, ...]) -> None:
         raise UsageError(
             "a password in a URL would be readable in the Deployment; docs/operations.md says how to log in"
         )
+    if given["archives"]:
+        from reconciler.adapters.objectstore import read_location
+
+        read_location(given["archives"])
     for option in ("controllers", "annotations"):
         for text in given[option]:
             if not re.fullmatch(r"[A-Za-z0-9:._/@-]+", text):
                 raise UsageError(f"'{text}' has characters that no user and no annotation has")
+
+
+def _check_printed(credentials: str | None) -> None:
+    if credentials is not None:
+        raise UsageError(
+            "--archives-credentials writes into a cluster, and nothing secret is printed; make the Secret by 'kubectl"
+            " create secret generic tenantctl-archives --namespace tenantctl-workflows --from-file credentials=FILE'"
+        )
+
+
+def _read(name: str | None) -> str | None:
+    """What a credentials file holds. Raises UsageError."""
+    if name is None:
+        return None
+    try:
+        with click.open_file(name, encoding="utf-8") as file:
+            return str(file.read())
+    except ValueError as error:
+        raise UsageError("--archives-credentials: the file is not text") from error
+    except OSError as error:
+        raise UsageError(f"--archives-credentials {name}: {error.strerror}") from error
 
 
 def _print(given: dict[str, Any], namespaces: tuple[str, ...], no_reconciler: bool) -> int:
@@ -112,8 +144,8 @@ def _print(given: dict[str, Any], namespaces: tuple[str, ...], no_reconciler: bo
 
 
 def _install(
-    context: str | None, kubeconfig: str | None, given: dict[str, Any], no_reconciler: bool, dry_run: bool,
-    timeout: float | None,
+    context: str | None, kubeconfig: str | None, given: dict[str, Any], credentials: str | None, no_reconciler: bool,
+    dry_run: bool, timeout: float | None,
 ) -> int:  # fmt: skip
     from reconciler.adapters.kube import connect
     from reconciler.adapters.kube.resources import NAMESPACES
@@ -129,11 +161,33 @@ def _install(
     settings = settings.changed(_image(kube, given, before, settings.image)).changed(given)
     if no_reconciler:
         settings = settings.changed({"repository": ""})
-    items = render(settings)
-    _bring(kube, items, dry_run)
+    _check_credentials(settings, credentials)
+    _bring(kube, render(settings), dry_run)
+    _bring_credentials(kube, settings, credentials, dry_run)
     if not dry_run:
         _await(kube, settings, timeout)
     return 0
+
+
+def _check_credentials(settings: Any, credentials: str | None) -> None:
+    """Raises UsageError for credentials that no bridge could use, before anything is written."""
+    from reconciler.adapters.objectstore import connect, read_credentials, read_location
+
+    if credentials is None:
+        return
+    if not settings.archives:
+        raise UsageError("--archives-credentials: of which object store? say --archives URL")
+    location = read_location(settings.archives)
+    connect(location, read_credentials(location.scheme, credentials))
+
+
+def _bring_credentials(kube: Any, settings: Any, credentials: str | None, dry_run: bool) -> None:
+    from reconciler.manifests import archives
+
+    if credentials is not None:
+        effect = archives.write(kube, settings.workflow_namespace, credentials, dry_run=dry_run)
+        suffix = " (dry run)" if dry_run else ""
+        told(f"Secret {settings.workflow_namespace}/{archives.NAME} {effect}{suffix}")
 
 
 def _controllers(kube: Any, given: dict[str, Any], before: Any) -> dict[str, Any]:

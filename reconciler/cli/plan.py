@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +10,8 @@ from reconciler.cli.options import cluster_options, output_option, repository_op
 from reconciler.cli.output import as_json, as_yaml, data, note
 
 if TYPE_CHECKING:
+    from reconciler.controller.reconciler import Reconciler
+    from reconciler.controller.world import World
     from reconciler.core.action import Plan
     from reconciler.core.desired import Desired
     from reconciler.core.preview import Preview
@@ -79,17 +81,19 @@ def _check(base: str | None, head: str | None, merge_base: bool, against: str) -
 
 def preview_of(repository: str, base: str, head: str, merge_base: bool = False) -> "Preview":
     """What one commit changes compared with another; says when it undoes what the other has and it lacks."""
+    from reconciler.adapters.git.comparison import Comparison
     from reconciler.cli import wiring
     from reconciler.controller.preview import preview
 
     with wiring.repository(repository) as opened:
-        first = opened.merge_base(base, head) if merge_base else opened.resolve(base)
+        comparison = Comparison(opened)
+        first = comparison.merge_base(base, head) if merge_base else opened.resolve(base)
         second = opened.resolve(head)
         if not opened.is_ancestor(first, second):
             note(
                 f"{head} does not contain {base}: what it lacks of it shows as taken away (--merge-base leaves it out)"
             )
-        return preview(opened, first, second)
+        return preview(opened, comparison, first, second)
 
 
 def _of_one(repository: str, ref: str, against: str, context: str | None, kubeconfig: str | None) -> "Preview":
@@ -102,8 +106,8 @@ def _of_one(repository: str, ref: str, against: str, context: str | None, kubeco
     if against == EMPTY:
         return Preview(offline_plan(desired))
     if against == CLUSTER:
-        return Preview(cluster_plan(desired, Place(context, kubeconfig)))
-    return Preview(snapshot_plan(desired, against))
+        return Preview(cluster_plan(desired, Place(context, kubeconfig), repository))
+    return Preview(snapshot_plan(desired, against, repository))
 
 
 def _warn(location: str, ref: str, revision: str) -> None:
@@ -130,24 +134,22 @@ def offline_plan(desired: "Desired") -> "Plan":
     return plan_of(desired, [decide(key, desired, nothing, 0) for key in keys], None)
 
 
-def cluster_plan(desired: "Desired", place: object) -> "Plan":
-    """The plan for the clusters as they are now."""
-    import time
-
-    from reconciler.cli.wiring import Place, synced_world
+def cluster_plan(desired: "Desired", place: object, location: str) -> "Plan":
+    """The plan for the clusters as they are now; `location` is the repository that the declarations are from."""
+    from reconciler.cli.wiring import Place, reconciler_of, synced_world
+    from reconciler.controller.settings import Settings
 
     assert isinstance(place, Place)
-    return _plan_of_world(desired, *synced_world(place, desired), time.time)
+    world, records = synced_world(place, desired)
+    return _plan_of_world(desired, world, reconciler_of(place, location, world, records, Settings()))
 
 
-def snapshot_plan(desired: "Desired", file: str) -> "Plan":
+def snapshot_plan(desired: "Desired", file: str, location: str) -> "Plan":
     """The plan for the clusters as they were when a snapshot was taken. Raises UsageError when the file is none."""
     import json
 
-    from reconciler.adapters.kube.recorded import Recorded
-    from reconciler.adapters.kube.state import Records
+    from reconciler.cli.wiring import reader_of
     from reconciler.controller.snapshot import read_snapshot
-    from reconciler.core import labels
     from reconciler.core.errors import UsageError
 
     try:
@@ -157,19 +159,23 @@ def snapshot_plan(desired: "Desired", file: str) -> "Plan":
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{file} is no snapshot: {error}") from error
     world, at = read_snapshot(document, file, desired)
-    records = Records(Recorded({}, file), labels.CONTROL_NAMESPACE)
-    return _plan_of_world(desired, world, records, lambda: at)
+    return _plan_of_world(desired, world, reader_of(location, world, lambda: at))
 
 
-def _plan_of_world(desired: "Desired", world: Any, records: Any, clock: Any) -> "Plan":
+def _plan_of_world(desired: "Desired", world: "World", reconciler: "Reconciler") -> "Plan":
     from reconciler.controller.planning import plan_of
-    from reconciler.controller.reconciler import Reconciler
-    from reconciler.controller.settings import Settings
 
-    reconciler = Reconciler(world, records, Settings(), clock)
     keys = sorted(world.keys() | {*desired.environments, *desired.held})
     taken = {name: world.in_flight(name) for name in world.regions}
     return plan_of(desired, [reconciler.preview(key, desired) for key in keys], taken)
+
+
+def check_id(plan: "Plan", plan_id: str) -> None:
+    """Raises Refused unless the plan still has the id that somebody has read."""
+    from reconciler.core.errors import Refused
+
+    if plan.id != plan_id:
+        raise Refused(f"the plan is now {plan.id}, not {plan_id}; read it again")
 
 
 def print_plan(plan: "Plan", output: str) -> None:

@@ -68,7 +68,7 @@ def _once(place: object, location: str, ref: str, settings: object) -> int:
 
     desired = read_desired(location, ref)
     world, records = synced_world(place, desired)  # type: ignore[arg-type]
-    reconciler = reconciler_of(world, records, settings)  # type: ignore[arg-type]
+    reconciler = reconciler_of(place, location, world, records, settings)  # type: ignore[arg-type]
     failed = 0
     for key in sorted(world.keys() | set(desired.environments)):
         try:
@@ -77,6 +77,7 @@ def _once(place: object, location: str, ref: str, settings: object) -> int:
         except TenantctlError as error:
             note(f"{key}: failed: {error}")
             failed += 1
+    reconciler.accounts.settle(desired)
     return 1 if failed else 0
 
 

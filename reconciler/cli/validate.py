@@ -58,10 +58,11 @@ def command(paths: tuple[Path, ...], staged: bool, output: str) -> int:
 def _add_removed(selection: Selection) -> None:
     """What a commit, or a range that pre-commit was told of, takes away can put in the wrong what stays."""
     from reconciler.adapters.git import Repository
+    from reconciler.adapters.git.comparison import Comparison
 
     with Repository.open(".") as repository:
         base, head = (os.environ.get(f"PRE_COMMIT_{end}_REF", "") for end in ("FROM", "TO"))
-        removed, root = repository.removed(base, head), repository.work_tree
+        removed, root = Comparison(repository).removed(base, head), repository.work_tree
     if root and removed:
         selection.setdefault(root, []).extend(removed)
 

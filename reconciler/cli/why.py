@@ -78,6 +78,7 @@ def explanations(
 
 def _changes(repository: "Repository", key: "Key", cause: "Cause") -> "tuple[Decision | None, tuple[Any, ...]]":
     """What git says of one environment between two revisions; None where it does not have them any more."""
+    from reconciler.adapters.git.comparison import Comparison
     from reconciler.core.baseline import decision
     from reconciler.core.declaration import path_of
     from reconciler.core.errors import TenantctlError
@@ -88,7 +89,8 @@ def _changes(repository: "Repository", key: "Key", cause: "Cause") -> "tuple[Dec
         tenants = [key.tenant]
         before, after = (repository.desired(each, tenants) for each in (cause.base, cause.entry.revision))
         paths = (path_of(key), f"tenants/{key.tenant}/tenant.yaml")
-        return decision(key, before, after), tuple(repository.commits(cause.base, cause.entry.revision, paths))
+        commits = Comparison(repository).commits(cause.base, cause.entry.revision, paths)
+        return decision(key, before, after), tuple(commits)
     except TenantctlError:
         return None, ()
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from reconciler.adapters.git import Repository
 from reconciler.adapters.kube import Kube, NoCluster, connect
 from reconciler.adapters.kube.connect import in_cluster
-from reconciler.adapters.kube.state import Records
+from reconciler.adapters.kube.state import Fleets, Records
+from reconciler.controller.history import GitHistory
 from reconciler.controller.reconciler import Reconciler
 from reconciler.controller.settings import Settings
 from reconciler.controller.world import Listeners, RegionWatch, World
@@ -96,6 +97,16 @@ def _sync(reflector: object) -> None:
         reflector.trouble = str(error)  # type: ignore[attr-defined]
 
 
-def reconciler_of(world: World, records: Records, settings: Settings) -> Reconciler:
-    """One pass at a time over a world."""
-    return Reconciler(world, records, settings, time.time)
+def reader_of(location: str, world: World, clock: Callable[[], float]) -> Reconciler:
+    """For previews of a world that was written down: whatever it would write has no place to go."""
+    nowhere = NoCluster("a snapshot is no cluster")
+    records, fleets = Records(nowhere, labels.CONTROL_NAMESPACE), Fleets(nowhere, labels.CONTROL_NAMESPACE)
+    with Repository.open(location, cache=default_cache()) as past:
+        return Reconciler(world, records, Settings(), clock, GitHistory(past, world.record), fleets)
+
+
+def reconciler_of(place: Place, location: str, world: World, records: Records, settings: Settings) -> Reconciler:
+    """One pass at a time over a world; `location` is the repository whose history is asked."""
+    fleets = Fleets(place.control(), labels.CONTROL_NAMESPACE)
+    with Repository.open(location, cache=default_cache()) as past:
+        return Reconciler(world, records, settings, time.time, GitHistory(past, world.record), fleets)

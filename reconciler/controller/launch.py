@@ -8,13 +8,15 @@ dies between any two writes leaves either nothing to undo, or a claim that the n
 from dataclasses import replace
 
 from reconciler.controller.ports import Json, RecordStore, RegionCluster
-from reconciler.core.action import Action
+from reconciler.core.action import Action, ActionKind
 from reconciler.core.claim import Claim, claim_mark, run_name, workflow_of
 from reconciler.core.declaration import Declaration
 from reconciler.core.errors import AlreadyExists, Conflict, Unprocessable
-from reconciler.core.observed import read_run
-from reconciler.core.placement import Placement, placement_of, read_placement, replace_patch
+from reconciler.core.observed import Site, read_run
+from reconciler.core.placement import Placement, read_placement, replace_patch
+from reconciler.core.placing import placing
 from reconciler.core.record import Record, read_record
+from reconciler.core.saga import entered, imports_of
 from reconciler.core.step import Verb
 from reconciler.core.times import rfc3339
 
@@ -29,52 +31,79 @@ def new_record(declaration: Declaration, placement: Placement | None) -> Record:
     )
 
 
-def place(cluster: RegionCluster, record: Record, declaration: Declaration, revision: str) -> Json:
-    """Make the region's placement say what is declared; returns it as it is now on the server.
+def prepared(record: Record, action: Action, now: float) -> Record:
+    """The record as it has to be before anything is placed: it names region, epoch and move first.
 
-    Raises Conflict when an overlapping reconciler was faster: look again.
+    A placement that only its region knows of would read as one that has to be moved.
     """
-    wanted = placement_of(declaration, revision, record.epoch)
-    raw = cluster.find_placement(record.key)
+    if action.kind is ActionKind.MIGRATE:
+        assert action.move is not None
+        return entered(record, action.move, now)
+    if action.kind is ActionKind.DECOMMISSION:
+        return record
+    if record.gone:
+        record = replace(record, gone="", applied_digest="", applied_revision="")
+    return replace(record, region=action.target, epoch=max(action.epoch, record.epoch))
+
+
+def place(
+    cluster: RegionCluster, action: Action, seen: Site | None, revision: str
+) -> tuple[Json | None, Placement | None]:
+    """Make the site's placement say what the action needs; returns it as it is now on the server.
+
+    Raises Conflict when an overlapping reconciler was faster, or outcomes came that the decision did not know.
+    """
+    raw = cluster.find_placement(action.key)
+    before = read_placement(raw) if raw else None
+    known = seen.placement if seen else None
+    if (before.outcomes if before else {}) != (known.outcomes if known else {}):
+        raise Conflict(f"placement {action.key.dotted} has other outcomes than were known: look again")
+    imports = imports_of(action.move, seen) if action.move and seen and action.verb == Verb.MIGRATE_IN else {}
+    wanted = placing(action, before, revision, seen.offered if seen else {}, imports)
+    if wanted is None:
+        return None, None
     try:
-        if raw is None:
-            return cluster.create_placement(wanted)
-        before = read_placement(raw)
-        if before.digest == wanted.digest:
-            wanted = replace(wanted, revision=before.revision)
-        patch = replace_patch(before, wanted)
-        return cluster.patch_placement(record.key, patch) if patch else raw
+        raw = _write(cluster, before, wanted, raw)
     except (AlreadyExists, Unprocessable) as error:
-        raise Conflict(f"placement {record.key.dotted} was changed by somebody else: {error}") from error
+        raise Conflict(f"placement {action.key.dotted} was changed by somebody else: {error}") from error
+    return raw, read_placement(raw)
 
 
-def claim_of(record: Record, action: Action, revision: str, basis: str, now: float) -> Claim:
-    """The next claim of a record for an upsert."""
+def _write(cluster: RegionCluster, before: Placement | None, wanted: Placement, raw: Json | None) -> Json:
+    if before is None or raw is None:
+        return cluster.create_placement(wanted)
+    if wanted.epoch < before.epoch:
+        raise Conflict(f"placement {wanted.key.dotted} is at epoch {before.epoch} by now: look again")
+    patch = replace_patch(before, wanted)
+    return cluster.patch_placement(wanted.key, patch) if patch else raw
+
+
+def claim_of(record: Record, action: Action, placement: Placement | None, revision: str, now: float) -> Claim:
+    """The next claim of a record, for the action's steps and removals on the placement as it is."""
     seq = record.seq + 1
     return Claim(
         seq=seq,
-        verb=Verb.UPSERT.value,
-        region=action.target,
-        epoch=record.epoch,
-        digest=action.digest,
-        revision=revision,
-        steps=action.steps or (),
+        verb=action.verb,
+        region=action.where,
+        epoch=placement.epoch if placement else record.epoch,
+        digest=placement.digest if placement else action.digest,
+        revision=action.move.revision if action.move else revision,
+        steps=(*(action.steps or ()), *action.removals),
         attempt=action.attempt,
-        run=run_name(record.key, Verb.UPSERT, record.uid, seq),
+        run=run_name(record.key, action.verb, record.uid, seq),
         at=rfc3339(now),
-        basis=basis,
+        basis=action.basis,
     )
 
 
-def claimed(record: Record, claim: Claim) -> Record:
-    """The record with the claim on it."""
-    return replace(
-        record,
-        claim=claim,
-        seq=claim.seq,
-        region=claim.region,
-        attempted_revision=claim.revision,
-    )
+def claimed(record: Record, action: Action, claim: Claim) -> Record:
+    """The record with the claim on it; the first claim of what takes something away counts for the budget."""
+    after = replace(record, claim=claim, seq=claim.seq)
+    if action.kind is ActionKind.UPSERT:
+        after = replace(after, attempted_revision=claim.revision)
+    if action.attempt == 1 and (action.kind is ActionKind.DECOMMISSION or action.removals):
+        after = replace(after, destructive=claim.at)
+    return after
 
 
 def post(cluster: RegionCluster, record: Record, placement: Placement | None) -> tuple[Json | None, str]:

@@ -16,6 +16,7 @@ from reconciler.controller.queue import WorkQueue
 from reconciler.controller.reconciler import Pass, Reconciler
 from reconciler.controller.settings import Settings
 from reconciler.controller.source import Request, Source
+from reconciler.controller.turns import Call, Turns
 from reconciler.controller.world import Listeners, RegionWatch, World
 from reconciler.core.action import HoldReason
 from reconciler.core.condition import READY
@@ -30,6 +31,7 @@ PATIENCE = 5.0  # how long a pass in progress may take when we are asked to end;
 RETRY_FIRST = 0.2
 RETRY_FOR_GOOD = 15.0  # an error that time alone does not mend: somebody grants a right meanwhile
 RETRY_MOST = 120.0
+HALT_PATIENCE = 60.0  # a rollout that is halted by a failure goes on if the next attempt succeeds
 
 log = structlog.get_logger()
 
@@ -48,6 +50,7 @@ class Loop:
         self._add_region = add_region
         self._failures: dict[Key, int] = {}
         self._waiting: dict[str, dict[Key, tuple[int, int, int, Key]]] = {}
+        self._turns = Turns()
         self._asked: dict[Key, str] = {}
         self._fresh: dict[Key, str] = {}
         self._lock = threading.Lock()
@@ -71,6 +74,7 @@ class Loop:
             freed=self._freed,
             region=self._region_changed,
             paused=self._paused,
+            rolled=self._rolled,
             control=_control_changed,
         )
 
@@ -174,6 +178,8 @@ class Loop:
             self.queue.add(self._in_order(self._all()))
 
     def _key_changed(self, key: Key) -> None:
+        if hasattr(self, "reconciler"):
+            self.reconciler.safety.changed([key])
         record = self.world.record(key) if hasattr(self, "world") else None
         if isinstance(record, Record) and record.reconcile not in (record.handled, self._asked.get(key)):
             self._asked[key] = record.reconcile
@@ -195,8 +201,8 @@ class Loop:
         if desired is None:
             return
         declared = desired.environments.values()
-        using = (each.key for each in declared if each.region == region and each.uses_service(namespace))
-        self.queue.add(self._in_order(using))
+        using = {each.key for each in declared if each.region == region and each.uses_service(namespace)}
+        self.queue.add(self._in_order(using | set(self._under_way(region))))
 
     def _paused(self, scopes: set[Scope]) -> None:
         """Something was suspended or resumed: look at what it covers."""
@@ -208,7 +214,8 @@ class Loop:
         record = self.world.record(key)
         declared = self.desired.environments.get(key) if self.desired else None
         recorded = {record.region} if isinstance(record, Record) else set()
-        return recorded | ({declared.region} if declared else set())
+        moving = {record.move.source, record.move.to} if isinstance(record, Record) and record.move else set()
+        return recorded | moving | ({declared.region} if declared else set())
 
     def _region_changed(self, region: str, trouble: str) -> None:
         watch = self.world.regions.get(region)
@@ -233,6 +240,15 @@ class Loop:
             first = heapq.nsmallest(2, waiting, key=lambda key: waiting[key])
         self.queue.add(first)
 
+    def _rolled(self, region: str) -> None:
+        """How far an environment is in a rollout may have changed: look at those whose turn has come by that."""
+        self._call(self._turns.called(region, self.world.rollouts))
+
+    def _call(self, call: Call) -> None:
+        self.queue.add(self._in_order(call.now))
+        for key in call.later:
+            self.queue.add_after(key, HALT_PATIENCE)
+
     # -- work ------------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
@@ -248,6 +264,7 @@ class Loop:
         desired = self.desired
         assert desired is not None
         self._wait_no_more(key)
+        self._turns.forget(key)
         with self._metrics.seconds.time():
             try:
                 self._done(self.reconciler.reconcile(key, desired))
@@ -259,6 +276,7 @@ class Loop:
             except Exception:
                 log.exception("pass failed", tenant=key.tenant, environment=key.environment)
                 self._again(key, "unexpected", RETRY_MOST)
+        self._settle_accounts(desired)
         self._call_next()
 
     def _regions_pending(self) -> bool:
@@ -266,12 +284,19 @@ class Loop:
         reflectors: Iterable = (item for region in self.world.regions.values() for item in region.reflectors)  # type: ignore[type-arg]
         return any(reflector.trouble == "not listed yet" for reflector in reflectors)
 
+    def _settle_accounts(self, desired: Desired) -> None:
+        try:
+            self.reconciler.accounts.settle(desired)
+        except TenantctlError as error:
+            log.warning("fleet not written", kind=type(error).__name__, error=str(error))
+
     def _done(self, done: Pass) -> None:
         self._failures.pop(done.key, None)
         self.passed.add(done.key)
         self.changed.set()
         self._metrics.passes.labels(done.event).inc()
         self._wait_for_place(done)
+        self._call(self._turns.note(done.key, done.decision.holds if done.decision else (), self.world.rollouts))
         if done.event not in ("unchanged", "held", "in progress"):
             log.info(
                 "reconciled", tenant=done.key.tenant, environment=done.key.environment, did=done.event, run=done.run
@@ -280,9 +305,12 @@ class Loop:
             self.queue.add_after(done.key, done.again_after)
 
     def _wait_for_place(self, done: Pass) -> None:
+        if done.place:  # an admin process, for which somebody is waiting: first of all
+            with self._lock:
+                self._waiting.setdefault(done.place, {})[done.key] = (-1, 0, 0, done.key)
         for hold in done.decision.holds if done.decision else ():
             if hold.reason is HoldReason.IN_FLIGHT_LIMIT and hold.action:
-                region = hold.action.target
+                region = hold.action.where
                 with self._lock:
                     self._waiting.setdefault(region, {})[done.key] = hold.action.order
 

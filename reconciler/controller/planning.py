@@ -28,11 +28,12 @@ def plan_of(desired: Desired, decisions: Iterable[Decision], in_flight: dict[str
 def _limit(actions: list[Action], desired: Desired, taken: dict[str, int]) -> tuple[list[Action], list[Hold]]:
     allowed, limited = [], []
     for action in actions:
-        limit = desired.regions[action.target].in_flight_limit
-        if action.steps == () or taken.get(action.target, 0) < limit:
+        region, runs = action.where, action.steps != () or bool(action.removals)
+        limit = desired.regions[region].in_flight_limit if region in desired.regions else 0
+        if not runs or taken.get(region, 0) < limit:
             allowed.append(action)
-            taken[action.target] = taken.get(action.target, 0) + (action.steps != ())
+            taken[region] = taken.get(region, 0) + runs
         else:
-            message = f"region {action.target} has as many runs in progress as its limit allows ({limit})"
+            message = f"region {region} has as many runs in progress as its limit allows ({limit})"
             limited.append(Hold(action.key, HoldReason.IN_FLIGHT_LIMIT, message, action))
     return allowed, limited

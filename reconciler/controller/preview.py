@@ -1,6 +1,6 @@
 """The preview: what one commit changes compared with another, from git alone: what a pull request shows."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -11,26 +11,32 @@ from reconciler.core.desired import Desired
 from reconciler.core.preview import Preview
 
 
-class Repository(Protocol):
-    """A git repository in which two commits can be compared."""
+class Comparison(Protocol):
+    """What differs between commits of a repository."""
 
     def changed(self, before: str, after: str) -> list[str]: ...
     def tenants(self, commit: str) -> list[str]: ...
     def count(self, commit: str) -> int: ...
+
+
+class Repository(Protocol):
+    """The repository that they are of."""
+
+    def renames(self, old: str, new: str) -> Mapping[str, str]: ...
     def desired(self, commit: str, tenants: Collection[str] | None = None) -> Desired: ...
 
 
-def preview(repository: Repository, base: str, head: str) -> Preview:
+def preview(repository: Repository, comparison: Comparison, base: str, head: str) -> Preview:
     """Compare two full commit ids; reads what changed and nothing else. Raises SourceUnavailable."""
-    changed = repository.changed(base, head)
-    tenants = concerned(changed, {*repository.tenants(base), *repository.tenants(head)} if changed else ())
+    changed = comparison.changed(base, head)
+    tenants = concerned(changed, {*comparison.tenants(base), *comparison.tenants(head)} if changed else ())
     before, after = repository.desired(base, tenants), repository.desired(head, tenants)
-    made = decisions(before, after, changed)
+    made = decisions(before, after, changed, repository.renames(base, head) if changed else {})
     plan = plan_of(after, made, None)
     touched = {decision.key for decision in made if not decision.settled} & (after.environments.keys() | after.held)
     plan = replace(
         plan,
-        unchanged=max(0, repository.count(head) - len(touched)),
+        unchanged=max(0, comparison.count(head) - len(touched)),
         findings=new_findings(before, after, changed),
     )
     return Preview(plan, base, tuple(policy_changes(before, after)), tuple(changed))

@@ -14,3 +14,4 @@ class Settings:
     workers: int = 4
     backoff: Backoff = field(default_factory=Backoff)
     keep_stopped_copies: float = 24 * 3600
+    keep_tombstones: float = 30 * 24 * 3600

@@ -1,5 +1,6 @@
 """The world as it is known now: stores that reflectors keep, and what they say of one environment."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,18 +10,21 @@ from reconciler.adapters.kube.reflector import Reflector
 from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS, NAMESPACES, WORKFLOWS
 from reconciler.adapters.kube.state import RegionState
 from reconciler.adapters.kube.store import Store
+from reconciler.controller.fleet_rollouts import FleetRollouts
+from reconciler.controller.rollouts import RegionRollouts
 from reconciler.core import labels
 from reconciler.core.declaration import Declaration
-from reconciler.core.discovery import steps_of
+from reconciler.core.discovery import hashes_of
 from reconciler.core.fleet import Fleet, Scope, read_fleet
 from reconciler.core.job_copy import Copy, genuine, read_copy
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
 from reconciler.core.names import Key
-from reconciler.core.observed import Observed, Run, read_run
+from reconciler.core.observed import Observed, Run, Site, read_run
 from reconciler.core.placement import Placement, read_placement
 from reconciler.core.record import Record, read_record
 from reconciler.core.region import Region
 from reconciler.core.step import Step, Verb
+from reconciler.core.wanted import of_verb
 
 Json = dict[str, Any]
 LIFECYCLE_JOBS = "lifecycle jobs"
@@ -37,7 +41,7 @@ class Damaged:
 @dataclass(frozen=True)
 class Listeners:
     """Whom changes are told to. `service` gets region and namespace; `freed` the region where a claim was closed;
-    `paused` what was suspended or resumed.
+    `paused` what was suspended or resumed; `rolled` the region whose rollouts may have gone on.
     """
 
     key: Callable[[Key], None] = lambda key: None
@@ -46,6 +50,7 @@ class Listeners:
     region: Callable[[str, str], None] = lambda region, trouble: None
     control: Callable[[str], None] = lambda trouble: None
     paused: Callable[[set[Scope]], None] = lambda scopes: None
+    rolled: Callable[[str], None] = lambda region: None
 
 
 class RegionWatch:
@@ -58,8 +63,9 @@ class RegionWatch:
         self.state = RegionState(kube, region.workflow_namespace)
         self._listeners = listeners
         self._generation = 0
-        self._upserts: tuple[int, Mapping[Step, str]] = (-1, {})
-        self.placements: Store[Placement | Damaged] = Store(_placement, _key, self._keyed)
+        self._offers: tuple[int, Mapping[Step, str], Mapping[Step, str]] = (-1, {}, {})
+        self.rollouts = RegionRollouts()
+        self.placements: Store[Placement | Damaged] = Store(_placement, _key, self._placement_changed)
         self.runs: Store[Run] = Store(read_run, _key, self._keyed)
         self.jobs: Store[LifecycleJob | Copy] = Store(_job_reader(annotations), _job_group, self._job_changed)
         self.namespaces: Store[str] = Store(lambda raw: str(raw["metadata"]["name"]), lambda name: None, self._enabled)
@@ -80,15 +86,24 @@ class RegionWatch:
         return next((reflector.trouble for reflector in self.reflectors if reflector.trouble), "")
 
     @property
+    def offers(self) -> Mapping[Step, str]:
+        """Every step of the trusted lifecycle Jobs, of all verbs: step → hash."""
+        return self._offered()[0]
+
+    @property
     def upserts(self) -> Mapping[Step, str]:
-        """Every trusted lifecycle Job with `upsert`: step → hash. Kept until a Job or a namespace changes."""
+        """Those of the verb `upsert`."""
+        return self._offered()[1]
+
+    def _offered(self) -> tuple[Mapping[Step, str], Mapping[Step, str]]:
+        """Kept until a Job or a namespace changes."""
         generation = self._generation
-        kept_at, found = self._upserts
+        kept_at, found, upserts = self._offers
         if kept_at != generation:
-            offered = steps_of(self.discovered(), set(self.namespaces.values()), {}, Verb.UPSERT)
-            found = {step: job.hash for step, job in offered.items()}
-            self._upserts = (generation, found)  # another thread may put an older one there: give back our own
-        return found
+            found = hashes_of(self.trusted())
+            upserts = of_verb(found, Verb.UPSERT)
+            self._offers = (generation, found, upserts)  # another thread may put an older one there: give back our own
+        return found, upserts
 
     def watches(self, region: Region) -> bool:
         """Whether this is the place that the region now is at."""
@@ -120,6 +135,18 @@ class RegionWatch:
         """The placement of one environment."""
         return self.placements.get(self.state.namespace, key.dotted)
 
+    def recorded(self, key: Key) -> None:
+        """The record of an environment changed, by which it may take part in rollouts, or not, or be held."""
+        self.rollouts.touch(key)
+        self._listeners.rolled(self.name)
+
+    def _placement_changed(self, before: Placement | Damaged | None, after: Placement | Damaged | None) -> None:
+        key = _key(after or before)
+        if key:
+            self.rollouts.touch(key)
+            self._listeners.rolled(self.name)
+        self._keyed(before, after)
+
     def _keyed(self, before: Any, after: Any) -> None:
         key = (after or before).key
         if key:
@@ -130,12 +157,15 @@ class RegionWatch:
             if isinstance(job, Copy):
                 self._listeners.key(job.key)
             else:
-                self._generation += 1
-                self._listeners.service(self.name, job.namespace)
+                self._offer_changed(job.namespace)
 
     def _enabled(self, before: str | None, after: str | None) -> None:
+        self._offer_changed(str(after or before))
+
+    def _offer_changed(self, namespace: str) -> None:
         self._generation += 1
-        self._listeners.service(self.name, str(after or before))
+        self.rollouts.touch_held()
+        self._listeners.service(self.name, namespace)
 
     def _trouble_changed(self, trouble: str) -> None:
         self._listeners.region(self.name, trouble)
@@ -144,7 +174,9 @@ class RegionWatch:
 class World:
     """Records and the fleet of the control plane, and the watches of all regions."""
 
-    def __init__(self, control: Kube, namespace: str, listeners: Listeners) -> None:
+    def __init__(
+        self, control: Kube, namespace: str, listeners: Listeners, clock: Callable[[], float] = time.time
+    ) -> None:
         self._listeners = listeners
         self._namespace = namespace
         self.records: Store[Record | Damaged] = Store(_record, _claimed_region, self._record_changed)
@@ -154,6 +186,7 @@ class World:
         fleets = labels.selects("fleet")
         self.fleet_watch = Reflector(control, CONFIG_MAPS, self.fleets, namespace, fleets, listeners.control)
         self.regions: dict[str, RegionWatch] = {}  # replaced, never changed: others are going through it
+        self.rollouts = FleetRollouts(lambda: self.regions, self._readable, lambda: self.fleet, clock)
 
     def reflectors(self) -> list[Reflector]:
         """All reflectors."""
@@ -172,14 +205,28 @@ class World:
         """The record of one environment."""
         return self.records.get(self._namespace, key.dotted)
 
+    def _readable(self, key: Key) -> Record | None:
+        record = self.record(key)
+        return record if isinstance(record, Record) else None
+
     def keys(self) -> set[Key]:
-        """The keys of all records."""
-        return {item.key for item in self.records.values() if item.key}
+        """The keys of all records, and of placements, which may lack theirs."""
+        return {item.key for item in self.records.values() if item.key} | self.placed_keys()
+
+    def placed_keys(self) -> set[Key]:
+        """The keys of all placements."""
+        regions = self.regions.values()
+        return {item.key for region in regions for item in region.placements.values() if item.key}
 
     @property
     def fleet(self) -> Fleet:
         """What holds for many environments at once."""
-        return self.fleets.get(self._namespace, labels.FLEET) or Fleet()
+        return self.written_fleet or Fleet()
+
+    @property
+    def written_fleet(self) -> Fleet | None:
+        """The same, None where its ConfigMap is missing."""
+        return self.fleets.get(self._namespace, labels.FLEET)
 
     def in_flight(self, region: str) -> int:
         """How many claims are open in a region."""
@@ -187,27 +234,48 @@ class World:
 
     def observe(self, key: Key, declaration: Declaration | None) -> Observed:
         """What is known of one environment now."""
-        record = self.record(key)
-        region = self._region_of(key, record, declaration)
+        found = self.record(key)
+        record = found if isinstance(found, Record) else None
+        region = self._region_of(key, found, declaration)
         placement = region.placement(key) if region else None
-        damaged = next((item.why for item in (record, placement) if isinstance(item, Damaged)), "")
+        regions = self.regions.values()
+        silent = {each.name: each.trouble for each in regions if each.trouble}
         return Observed(
-            record=record if isinstance(record, Record) else None,
+            record=record,
             region=region.name if region else "",
             placement=placement if isinstance(placement, Placement) else None,
             upserts=region.upserts if region else {},
-            active=self._active(key, region, record if isinstance(record, Record) else None),
-            silent={each.name: each.trouble for each in self.regions.values() if each.trouble},
-            damaged=damaged,
+            active=self._active(key, region, record),
+            silent=silent,
+            damaged=self._damage(key, found, declaration),
             fleet=self.fleet,
+            sites={name: self._site(key, each, record) for name, each in self.regions.items() if name not in silent},
+            rollouts=self.rollouts,
         )
+
+    def _site(self, key: Key, region: RegionWatch, record: Record | None) -> Site:
+        placement = region.placement(key)
+        known = placement if isinstance(placement, Placement) else None
+        return Site(known, region.offers, self._active(key, region, record))
+
+    def _damage(self, key: Key, record: Record | Damaged | None, declaration: Declaration | None) -> str:
+        """Why the record, or a placement where the environment is or may be, cannot be read."""
+        names = {declaration.region} if declaration else set()
+        if isinstance(record, Record):
+            names |= {record.region, record.move.to if record.move else "", record.move.source if record.move else ""}
+        elif record is None:
+            names = set(self.regions)
+        placements = (self.regions[name].placement(key) for name in sorted(names) if name in self.regions)
+        return next((item.why for item in (record, *placements) if isinstance(item, Damaged)), "")
 
     def _region_of(
         self, key: Key, record: Record | Damaged | None, declaration: Declaration | None
     ) -> RegionWatch | None:
         """Where the environment is; where it is to be, while nothing was placed anywhere yet."""
         recorded = self.regions.get(record.region) if isinstance(record, Record) else None
-        if isinstance(record, Record) and (record.applied_digest or record.claim or declaration is None):
+        if isinstance(record, Record) and record.gone and declaration:
+            return self.regions.get(declaration.region)
+        if isinstance(record, Record) and (record.applied_digest or record.claim or record.move or declaration is None):
             return recorded
         if recorded and recorded.placement(key):
             return recorded
@@ -222,6 +290,9 @@ class World:
 
     def _fleet_changed(self, before: Fleet | None, after: Fleet | None) -> None:
         old, new = (before or Fleet()).pauses, (after or Fleet()).pauses
+        for region in self.regions.values() if old != new else ():
+            region.rollouts.touch_all()
+            self._listeners.rolled(region.name)
         self._listeners.paused({scope for scope in {*old, *new} if old.get(scope) != new.get(scope)})
 
     def _record_changed(self, before: Record | Damaged | None, after: Record | Damaged | None) -> None:
@@ -230,6 +301,8 @@ class World:
             self._listeners.freed(str(old))
         key = (after or before).key  # type: ignore[union-attr]  # a store never tells of None becoming None
         if key:
+            for region in self.regions.values():
+                region.recorded(key)
             self._listeners.key(key)
 
 

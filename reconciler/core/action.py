@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from reconciler.core.declaration import Declaration
+from reconciler.core.move import Move
 from reconciler.core.names import Key
-from reconciler.core.step import Step
+from reconciler.core.step import Step, Verb
 
 
 class ActionKind(StrEnum):
@@ -48,12 +50,44 @@ class HoldReason(StrEnum):
     IN_FLIGHT_LIMIT = "InFlightLimit"
     STATE_DAMAGED = "StateDamaged"
     NOT_YET_SUPPORTED = "NotYetSupported"
+    PROTECTED = "Protected"
+    DESTRUCTIVE_BUDGET = "DestructiveBudget"
+    SOURCE_NOT_TRUSTED = "SourceNotTrusted"
+    LOOKS_RENAMED = "LooksRenamed"
+    NOT_REVIEWED = "NotReviewed"
+    ROLLOUT_WAITING = "RolloutWaiting"
+    ROLLOUT_HALTED = "RolloutHalted"
+    VERBS_NOT_SYMMETRIC = "VerbsNotSymmetric"
+    RECORDS_LOST = "RecordsLost"
+    LIFECYCLE_JOB_MISSING = "LifecycleJobMissing"
+    SOURCE_UNREACHABLE = "SourceUnreachable"
+    MOVE_IN_PROGRESS = "MoveInProgress"
 
     @property
     def stalls(self) -> bool:
         """Whether only a change by somebody lifts it; the others, and whatever has a time, pass by themselves."""
-        passing = {self.RUN_IN_PROGRESS, self.RETRY_LATER, self.IN_FLIGHT_LIMIT, self.REGION_NOT_ANSWERING}
-        return self not in passing
+        return self not in {
+            self.RUN_IN_PROGRESS,
+            self.RETRY_LATER,
+            self.IN_FLIGHT_LIMIT,
+            self.REGION_NOT_ANSWERING,
+            self.ROLLOUT_WAITING,
+            self.RECORDS_LOST,
+            self.MOVE_IN_PROGRESS,
+        }
+
+    @property
+    def approvable(self) -> bool:
+        """Whether an approval lifts it (design §7); `Protected` only when the file is gone."""
+        return self in {
+            self.PROTECTED,
+            self.DESTRUCTIVE_BUDGET,
+            self.LOOKS_RENAMED,
+            self.NOT_REVIEWED,
+            self.ROLLOUT_HALTED,
+            self.LIFECYCLE_JOB_MISSING,
+            self.SOURCE_UNREACHABLE,
+        }
 
     @property
     def blinds(self) -> bool:
@@ -75,7 +109,12 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One planned change. `steps` None: not looked (offline), the run discovers them by itself."""
+    """One planned change. `steps` None: not looked (offline), the run discovers them by itself.
+
+    What it does next: a run of `verb` in region `site`, on a placement of `epoch` (0: there is none yet) that says
+    `declaration`; for a moving environment, with `move` on its record first. No steps: only state has to change.
+    `basis` is what its attempts are counted by.
+    """
 
     key: Key
     kind: ActionKind
@@ -88,6 +127,17 @@ class Action:
     attempt: int = 1
     ring: int = 0
     asked: bool = True
+    verb: str = Verb.UPSERT.value
+    site: str = ""
+    epoch: int = 0
+    basis: str = ""
+    move: Move | None = None
+    declaration: Declaration | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def where(self) -> str:
+        """The region of its next run."""
+        return self.site or self.target or self.source
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -105,7 +155,8 @@ class Action:
 class Hold:
     """An action that is seen and not made. `action` None: what it would be is not known (an unreadable file).
 
-    `until`: it passes by itself then, in seconds since the epoch.
+    `until`: it passes by itself then, in seconds since the epoch. `word`: the fixed reason that the conditions say,
+    where it is more exact. `beside`: what is declared is applied all the same; only what was left behind waits.
     """
 
     key: Key
@@ -113,6 +164,8 @@ class Hold:
     message: str
     action: Action | None = None
     until: float | None = None
+    word: str = ""
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

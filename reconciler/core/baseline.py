@@ -4,7 +4,7 @@ Works without any cluster: for a pull request (`plan --from BASE --to HEAD`), an
 Which Jobs a service offers is not known here, so all of them together are one step, `job/upsert/<service>/*`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from reconciler.core.action import Action, Reason
@@ -17,6 +17,7 @@ from reconciler.core.observed import Observed
 from reconciler.core.outcome import Outcome, Result
 from reconciler.core.placement import placement_of
 from reconciler.core.record import Record
+from reconciler.core.review import is_removed, twin
 from reconciler.core.scope import scope
 from reconciler.core.step import Kind, Step, Verb
 
@@ -39,16 +40,32 @@ class PolicyChange:
         return self.field == "deletionProtection" and self.after is False
 
 
-def decisions(before: Desired, after: Desired, changed: Iterable[str]) -> list[Decision]:
-    """What `after` changes where `before` is applied, by key; `changed` are the paths that differ."""
-    named = (scope(path) for path in changed)
+def decisions(
+    before: Desired, after: Desired, changed: Iterable[str], renamed: Mapping[str, str] | None = None
+) -> list[Decision]:
+    """What `after` changes where `before` is applied, by key; `changed` are the paths that differ, `renamed` those that
+    git takes for the same file (path before → path now).
+    """
+    named = [scope(path) for path in changed]
     written = {key for key in after.held if any(one.covers(key) for one in named)}
-    return [decision(key, before, after) for key in sorted(changed_keys(before, after) | written)]
+    keys = sorted(changed_keys(before, after) | written)
+    twins = _twins(keys, before, after, renamed or {})
+    return [decision(key, before, after, twins.get(key)) for key in keys]
 
 
-def decision(key: Key, before: Desired, after: Desired) -> Decision:
-    """What `after` changes of one environment where `before` is applied."""
-    made = decide(key, after, baseline(key, before), 0)
+def _twins(keys: Iterable[Key], before: Desired, after: Desired, renamed: Mapping[str, str]) -> dict[Key, Key]:
+    """What seems to be renamed: a removed key and a new one, each by the other."""
+    records = {key: record for key in keys if (record := baseline(key, before).record)}
+    removed = {key: record for key, record in records.items() if is_removed(record, after)}
+    pairs = ((scope(old).key, scope(new).key) for old, new in renamed.items())
+    moved = {old: new for old, new in pairs if old and new}
+    found = ((key, twin(key, after, removed, records.get, moved)) for key in keys)
+    return {key: other for key, other in found if other}
+
+
+def decision(key: Key, before: Desired, after: Desired, other: Key | None = None) -> Decision:
+    """What `after` changes of one environment where `before` is applied; `other` is its twin, if it seems renamed."""
+    made = decide(key, after, replace(baseline(key, before), twin=other), 0)
     unknown = key in before.held
     holds = tuple(replace(hold, action=_told(hold.action, unknown)) for hold in made.holds)
     return replace(made, action=_told(made.action, unknown), holds=holds)
@@ -94,7 +111,8 @@ def _steps(declaration: Declaration) -> Iterable[tuple[Step, Entry | None]]:
 
 def _outcome(step: Step, declaration: Declaration, entry: Entry | None) -> Outcome:
     of = digest(entry) if entry is not None else declaration.digest
-    return Outcome(step, of, EPOCH, "", Result.SUCCEEDED, entry=entry)
+    verbs = (Verb.UPSERT.value, Verb.DECOMMISSION.value)  # whatever can be taken away, is shown
+    return Outcome(step, of, EPOCH, "", Result.SUCCEEDED, entry=entry, verbs=verbs)
 
 
 def _told(action: Action | None, unknown: bool) -> Action | None:

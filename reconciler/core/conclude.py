@@ -7,16 +7,19 @@ whether somebody ended the run, and gives the next attempt's time or the reason 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from reconciler.core.attempts import Attempts
 from reconciler.core.claim import Claim
-from reconciler.core.decide import ATTEMPTS_MAX
+from reconciler.core.guard import ATTEMPTS_MAX
 from reconciler.core.job_copy import Copy
 from reconciler.core.lever import with_levers
 from reconciler.core.observed import Run
 from reconciler.core.outcome import Outcome, Result
 from reconciler.core.placement import Placement
-from reconciler.core.record import Attempts, Entry, Record
-from reconciler.core.step import Step
+from reconciler.core.record import Entry, Record
+from reconciler.core.saga import SAGA
+from reconciler.core.step import Step, Verb
 from reconciler.core.times import rfc3339, seconds_between
+from reconciler.core.wanted import MISSING, ONCE
 
 MESSAGE_MAX = 500
 
@@ -59,7 +62,8 @@ def conclude(
         if missing
         else Attempts()
     )
-    message = attempts.message or f"{len(claim.steps)} of {len(claim.steps)} steps done"
+    done = attempts.message or f"{len(claim.steps)} of {len(claim.steps)} steps done"
+    message = done if claim.verb == Verb.UPSERT else f"{claim.verb}: {done}"
     event = "Succeeded" if not missing else attempts.stalled or "Failed"
     entry = Entry(
         at=rfc3339(now),
@@ -71,7 +75,14 @@ def conclude(
         attempt=claim.attempt,
         seconds=seconds_between(claim.at, now),
     )
-    return replace(with_levers(record, now), claim=None, attempts=attempts).with_entry(entry)
+    return _tried(replace(with_levers(record, now), claim=None), claim, attempts).with_entry(entry)
+
+
+def _tried(record: Record, claim: Claim, attempts: Attempts) -> Record:
+    """The attempts where they belong: a move counts its own."""
+    if record.move is not None and claim.verb in SAGA:
+        return replace(record, move=replace(record.move, attempts=attempts))
+    return replace(record, attempts=attempts)
 
 
 def _outcomes(claim: Claim, placement: Placement | None) -> dict[Step, Outcome]:
@@ -83,6 +94,8 @@ def _outcomes(claim: Claim, placement: Placement | None) -> dict[Step, Outcome]:
 def _succeeded(outcome: Outcome | None, claim: Claim, hashes: Mapping[Step, str]) -> bool:
     if outcome is None or outcome.result is not Result.SUCCEEDED:
         return False
+    if outcome.step.verb in ONCE:
+        return outcome.epoch == claim.epoch
     same = (outcome.digest, outcome.epoch) == (claim.digest, claim.epoch)
     return same and (outcome.run == claim.run or outcome.hash == hashes.get(outcome.step))
 
@@ -97,6 +110,8 @@ def _attempts(claim: Claim, run: Run | None, left: Sequence[Outcome], now: float
         return replace(base, stalled="RunStopped")
     if any(outcome.reason == "NotAllowed" for outcome in failed):
         return replace(base, stalled="NotAllowed")
+    if any(outcome.reason == MISSING and outcome.step.verb in ONCE for outcome in failed):
+        return replace(base, stalled=MISSING)
     if any(outcome.failure and outcome.failure.stalls for outcome in failed):
         return replace(base, stalled="LifecycleJobFailed")
     if claim.attempt >= ATTEMPTS_MAX:
@@ -111,10 +126,5 @@ def _message(claim: Claim, run: Run | None, failed: Sequence[Outcome]) -> str:
     if run.shutdown:
         return f"run {claim.run} was stopped; 'tenantctl retry' tries again"
     if failed:
-        return "; ".join(map(_failure, failed))[:MESSAGE_MAX]
+        return "; ".join(outcome.complaint for outcome in failed)[:MESSAGE_MAX]
     return f"run {claim.run} ended without an outcome of every step: {run.message or run.phase}"[:MESSAGE_MAX]
-
-
-def _failure(outcome: Outcome) -> str:
-    owner = f" (owner: {outcome.owner})" if outcome.owner else ""
-    return f"{outcome.step.namespace}/{outcome.step.name}: {outcome.message or outcome.reason or 'failed'}{owner}"

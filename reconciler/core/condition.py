@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 READY = "Ready"
 RECONCILING = "Reconciling"
 STALLED = "Stalled"
+EXPIRED = "Expired"  # only where expiresAt is declared
 
 
 @dataclass(frozen=True, slots=True)

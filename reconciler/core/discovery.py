@@ -27,6 +27,12 @@ def steps_of(
     return {job.step(verb): job for job in sorted(chosen, key=lambda job: (job.namespace, job.name))}
 
 
+def hashes_of(jobs: Iterable[LifecycleJob]) -> dict[Step, str]:
+    """Every step that these Jobs offer, of all verbs, with the Job's hash."""
+    ordered = sorted(jobs, key=lambda job: (job.namespace, job.name))
+    return {job.step(verb): job.hash for job in ordered for verb in job.verbs}
+
+
 @dataclass(frozen=True, slots=True)
 class Surveyed:
     """A lifecycle Job, or one that means to be one, and why it would not be run; empty when it would be."""

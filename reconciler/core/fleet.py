@@ -17,6 +17,9 @@ from reconciler.core.record import Entry, Record, read_entries
 Json = dict[str, Any]
 
 PAUSE = "pause."
+ACCEPTED = "accepted"
+SOURCE = "source"
+RECORDS = "records"
 HISTORY = "history"
 HISTORY_MAX = 20
 
@@ -68,10 +71,17 @@ EVERYTHING = Scope(Reach.EVERYTHING)
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What the fleet's ConfigMap says of pauses, and who used its levers last."""
+    """What the fleet's ConfigMap says of pauses, of the source and of records, and who used its levers last.
+
+    `accepted`: the last commit that was trusted; `source`: the commit that somebody approved, though it does not follow
+    from that; `records`: how many there are, tombstones too, None where that is not known.
+    """
 
     pauses: Mapping[Scope, Mark] = field(default_factory=dict)
     history: tuple[Entry, ...] = ()
+    accepted: str = ""
+    source: str = ""
+    records: int | None = None
 
     def over(self, key: Key, regions: Collection[str]) -> list[tuple[Scope, Mark]]:
         """The pauses of what an environment belongs to, in force or not, the widest first."""
@@ -109,7 +119,13 @@ def read_fleet(config_map: Json) -> Fleet:
     """Read the fleet's ConfigMap. Nothing raises: a pause that cannot be read is one (`Mark.load`)."""
     data = config_map.get("data") or {}
     scopes = ((Scope.of_data_key(key), text) for key, text in data.items())
-    return Fleet({scope: Mark.load(text) for scope, text in scopes if scope}, _history(data.get(HISTORY, "")))
+    return Fleet(
+        pauses={scope: Mark.load(text) for scope, text in scopes if scope},
+        history=_history(data.get(HISTORY, "")),
+        accepted=data.get(ACCEPTED, ""),
+        source=data.get(SOURCE, ""),
+        records=int(data[RECORDS]) if data.get(RECORDS, "").isdecimal() else None,
+    )
 
 
 def _history(text: str) -> tuple[Entry, ...]:
@@ -126,9 +142,16 @@ def with_pause(fleet: Fleet, scope: Scope, mark: Mark, now: float) -> dict[str, 
     """
     over: dict[str, str | None] = {s.data_key: None for s, found in fleet.pauses.items() if not found.in_force(now)}
     entry = Entry(mark.since, "Resumed" if mark.lifted else "Suspended", f"{scope} {mark}")
+    return over | {scope.data_key: None if mark.lifted else mark.dump(), HISTORY: _with_line(fleet, entry)}
+
+
+def with_source(fleet: Fleet, commit: str, mark: Mark) -> dict[str, str | None]:
+    """The keys to write for an approval of a commit that is not trusted by itself (`core.trust`)."""
+    entry = Entry(mark.since, "Approved", f"source {commit} {mark}")
+    return {SOURCE: commit, HISTORY: _with_line(fleet, entry)}
+
+
+def _with_line(fleet: Fleet, entry: Entry) -> str:
     lines = [*fleet.history, entry][-HISTORY_MAX:]
     history = [{"at": line.at, "event": line.event, "message": line.message} for line in lines]
-    return over | {
-        scope.data_key: None if mark.lifted else mark.dump(),
-        HISTORY: json.dumps(history, separators=(",", ":"), ensure_ascii=False),
-    }
+    return json.dumps(history, separators=(",", ":"), ensure_ascii=False)

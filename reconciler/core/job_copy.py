@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core import labels
+from reconciler.core.grant import is_granted
 from reconciler.core.injection import Injection, inject
 from reconciler.core.lifecycle_job import LifecycleJob, is_copy
 from reconciler.core.names import Key
@@ -48,6 +49,7 @@ class Copy:
     secret: bool = False
     hash: str = ""
     owner: str = ""
+    verbs: tuple[str, ...] = ()
     digest: str = ""
     epoch: int = 0
     state: State = State.ACTIVE
@@ -89,6 +91,7 @@ def read_copy(raw: Json) -> Copy | None:
             secret=labels.SECRET in notes,
             hash=notes.get(labels.HASH, ""),
             owner=notes.get(labels.OWNER, ""),
+            verbs=tuple(filter(None, notes.get(labels.VERBS, "").split(","))),
             digest=notes.get(labels.DIGEST, ""),
             epoch=int(notes.get(labels.EPOCH, "0")),
             state=State(notes.get(labels.STATE, State.ACTIVE)),
@@ -125,18 +128,24 @@ def kueue_managed(template: Json) -> bool:
 
 
 def copy_of(
-    template: Json, job: LifecycleJob, placement: Placement, run: str, step: Step, kind: str = labels.COPY
+    template: Json,
+    job: LifecycleJob,
+    placement: Placement,
+    run: str,
+    step: Step,
+    kind: str = labels.COPY,
+    asked: Mapping[str, Any] | None = None,
 ) -> Json:
     """The suspended copy of a lifecycle Job for one environment, by the copy rules of design §4.
 
-    `template` is the live object, with all that the API server and Argo CD put there.
+    `template` is the live object, with all that the API server and Argo CD put there; `asked`: see `Injection`.
     """
     name = copy_name(job.name, run, step)
     marks = _marks(placement.key, run, step)
     spec = {key: value for key, value in template["spec"].items() if key not in DROPPED}
     spec |= {"suspend": True, "ttlSecondsAfterFinished": TTL_SECONDS}
     spec.setdefault("activeDeadlineSeconds", DEADLINE_SECONDS)
-    spec["template"] = _pod_template(spec["template"], marks, Injection(placement, run, step, name))
+    spec["template"] = _pod_template(spec["template"], marks, Injection(placement, run, step, name, asked or {}))
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -182,11 +191,13 @@ def _notes(job: LifecycleJob, placement: Placement, step: Step) -> dict[str, str
         labels.STEP: str(step),
         labels.TEMPLATE: job.name,
         labels.HASH: job.hash,
+        labels.VERBS: ",".join(job.verbs),
         labels.DIGEST: placement.digest,
         labels.EPOCH: str(placement.epoch),
         labels.STATE: placement.state.value,
     }
-    return notes | ({labels.OWNER: job.owner} if job.owner else {})
+    more = {labels.OWNER: job.owner} if job.owner else {}
+    return notes | more | ({labels.SECRET: "true"} if is_granted(step) else {})
 
 
 def resume_patch(copy: Copy) -> Json:

@@ -26,6 +26,7 @@ EPOCH = PREFIX + "epoch"
 STATE = PREFIX + "state"
 SECRET = PREFIX + "secret"  # annotation on a copy: it has a Secret of its own name, to be deleted when it finishes
 OWNER = PREFIX + "owner"
+VERBS = PREFIX + "verbs"  # annotation on a copy: all that its lifecycle Job could do, separated by commas
 
 LIFECYCLE = PREFIX + "lifecycle"  # label on a namespace, set by the platform: its Jobs may be run
 ENABLED = "enabled"

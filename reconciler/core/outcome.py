@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.core import plain_json
+from reconciler.core.archive import Archive
 from reconciler.core.step import Step
 
 REQUIRED = frozenset({"step", "digest", "epoch", "run", "result"})
@@ -39,7 +40,11 @@ class FailureClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one step. `hash` is the lifecycle Job's; `digest` that of what was wanted when it ran."""
+    """What became of one step. `hash` is the lifecycle Job's; `digest` that of what was wanted when it ran.
+
+    `verbs`: all that the lifecycle Job had then, so that a Job that is missing later is missed. `archive`: what a
+    migrate-out exported.
+    """
 
     step: Step
     digest: str
@@ -55,11 +60,20 @@ class Outcome:
     outputs: Mapping[str, Any] = field(default_factory=dict)
     entry: Mapping[str, Any] | None = None
     at: str = ""
+    verbs: tuple[str, ...] = ()
+    archive: Archive | None = None
 
     @property
     def failed(self) -> bool:
         """Whether the step ended, and not well."""
         return self.result is Result.FAILED
+
+    @property
+    def complaint(self) -> str:
+        """What went wrong, where, and whose it is: `billing/reindex: disk full (owner: team-billing@example.com)`."""
+        owner = f" (owner: {self.owner})" if self.owner else ""
+        where = "/".join(self.step.target)
+        return f"{where}: {self.message or self.reason or 'failed'}{owner}"
 
     def done(self, digest: str, job_hash: str, epoch: int) -> bool:
         """Whether it proves the step done for this digest, this Job and this epoch."""
@@ -73,8 +87,9 @@ class Outcome:
             "result": self.result.value, "class": self.failure.value if self.failure else "", "reason": self.reason,
             "message": self.message, "retryAfter": self.retry_after, "owner": self.owner,
             "outputs": dict(self.outputs), "entry": self.entry, "at": self.at,
+            "verbs": list(self.verbs), "archive": self.archive.dump() if self.archive else None,
         }  # fmt: skip
-        said = {name: value for name, value in data.items() if name in REQUIRED or value not in ("", None, {}, 0)}
+        said = {name: value for name, value in data.items() if name in REQUIRED or value not in ("", None, {}, [], 0)}
         return json.dumps(said, separators=(",", ":"))
 
     @classmethod
@@ -97,6 +112,8 @@ class Outcome:
                 outputs=data.get("outputs", {}),
                 entry=data.get("entry"),
                 at=data.get("at", ""),
+                verbs=tuple(map(str, data.get("verbs", ()))),
+                archive=Archive.load(data["archive"]) if data.get("archive") is not None else None,
             )
             return plain_json.typed(outcome)
         except (KeyError, TypeError, AttributeError, OverflowError) as error:

@@ -11,13 +11,15 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.core import labels, plain_json
-from reconciler.core.declaration import Declaration
+from reconciler.core.declaration import Declaration, uses_service
 from reconciler.core.errors import Damaged
 from reconciler.core.names import Key
 from reconciler.core.outcome import Outcome, Result
-from reconciler.core.step import OUTCOME, Step, Verb
+from reconciler.core.step import OUTCOME, Kind, Step, Verb
 
 Json = dict[str, Any]
+
+IMPORT = "import."
 
 
 class State(StrEnum):
@@ -28,7 +30,7 @@ class State(StrEnum):
     RELEASED = "Released"
 
     def admits(self, verb: str) -> bool:
-        """Whether a step of this verb may run. Removals within an Active placement are judged by the caller."""
+        """Whether a step of this verb may run; of an Active placement see `Placement.admits`."""
         if self is State.FROZEN:
             return verb == Verb.MIGRATE_OUT
         if self is State.RELEASED:
@@ -38,7 +40,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What a region holds: the effective declaration, and an outcome per step (by the step's text)."""
+    """What a region holds: the effective declaration, and an outcome per step (by the step's text).
+
+    `imports`: by `<namespace>.<Job>`, which archive a migrate-in Job is given, as JSON (`core.archive`).
+    """
 
     key: Key
     declaration: Mapping[str, Any]
@@ -48,6 +53,17 @@ class Placement:
     state: State
     outcomes: Mapping[Step, Outcome] = field(default_factory=dict)
     resource_version: str = ""
+    imports: Mapping[str, str] = field(default_factory=dict)
+
+    def admits(self, step: Step) -> bool:
+        """Whether the step may run here. Nobody decommissions a wanted thing by hand: only what is not wanted."""
+        if self.state is State.ACTIVE and step.verb == Verb.DECOMMISSION:
+            return step.kind is Kind.JOB and not self.uses(step.namespace)
+        return self.state.admits(step.verb)
+
+    def uses(self, service: str) -> bool:
+        """Whether its declaration uses the service in this namespace."""
+        return uses_service(self.spec, service)
 
     @property
     def spec(self) -> Mapping[str, Any]:
@@ -73,6 +89,7 @@ def read_placement(config_map: Json) -> Placement:
             epoch=int(data["epoch"]),
             state=State(data["state"]),
             outcomes=_outcomes(data),
+            imports={key.removeprefix(IMPORT): text for key, text in data.items() if key.startswith(IMPORT)},
             resource_version=metadata.get("resourceVersion", ""),
         )
     except KeyError as error:
@@ -104,8 +121,12 @@ def config_map_of(placement: Placement, namespace: str) -> Json:
             "namespace": namespace,
             "labels": labels.managed("placement") | {labels.TENANT: key.tenant, labels.ENVIRONMENT: key.environment},
         },
-        "data": _own_keys(placement),
+        "data": _own_keys(placement) | _imports(placement),
     }
+
+
+def _imports(placement: Placement) -> dict[str, str]:
+    return {IMPORT + name: text for name, text in placement.imports.items()}
 
 
 def _own_keys(placement: Placement) -> dict[str, str]:
@@ -119,12 +140,17 @@ def _own_keys(placement: Placement) -> dict[str, str]:
 
 
 def replace_patch(before: Placement, after: Placement) -> list[Json]:
-    """The reconciler's JSON Patch from one placement to the next, outcomes untouched; empty when nothing differs.
+    """The reconciler's JSON Patch from one placement to the next; empty when nothing differs.
 
-    It tests every key that it owns and read, so that an overlapping reconciler cannot be overwritten unseen.
+    It tests every key that it owns and read, so that an overlapping reconciler cannot be overwritten unseen. It writes
+    no outcome; those that `after` lacks are taken away.
     """
     old, new = _own_keys(before), _own_keys(after)
     changes = [_operation("replace", key, value) for key, value in new.items() if old[key] != value]
+    changes += [_removal(step.data_key) for step in before.outcomes if step not in after.outcomes]
+    given, wanted = _imports(before), _imports(after)
+    changes += [_removal(key) for key in given if key not in wanted]
+    changes += [_operation("add", key, text) for key, text in wanted.items() if given.get(key) != text]
     tests = [_operation("test", key, old[key]) for key in ("epoch", "state", "digest", "revision")]
     return tests + changes if changes else []
 
@@ -155,3 +181,7 @@ def ended_patch(config_map: Json, run: str, message: str, at: str) -> list[Json]
 
 def _operation(name: str, key: str, value: str) -> Json:
     return {"op": name, "path": f"/data/{key}", "value": value}
+
+
+def _removal(key: str) -> Json:
+    return {"op": "remove", "path": f"/data/{key}"}

@@ -1,7 +1,8 @@
 """Records: what the control plane knows of one environment, in a ConfigMap of its own namespace.
 
-Written by the reconciler as a whole, guarded by the resourceVersion; levers (`retry`, `stop`, `pause`, `reconcile`) are
-keys of their own that people patch with the command line. Nothing else is remembered: a restart begins from these.
+Written by the reconciler as a whole, guarded by the resourceVersion; levers (`retry`, `stop`, `pause`, `approval`,
+`admin`, `reconcile`) are keys of their own that people patch with the command line. Nothing else is remembered: a
+restart begins from these.
 """
 
 import json
@@ -10,30 +11,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core import labels, plain_json
+from reconciler.core.attempts import Attempts
 from reconciler.core.claim import Claim
 from reconciler.core.condition import Condition
 from reconciler.core.declaration import Policy
 from reconciler.core.errors import Damaged
+from reconciler.core.move import Move
 from reconciler.core.names import Key
 from reconciler.core.plain_json import typed
 
 Json = dict[str, Any]
 
 HISTORY_MAX = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Attempts:
-    """How often the same thing was tried. `basis` says what it is; when that changes, counting begins again.
-
-    `next_at`: not before then, in seconds since the epoch. `stalled`: the fixed reason why it is not repeated at all.
-    """
-
-    basis: str = ""
-    count: int = 0
-    next_at: float = 0
-    stalled: str = ""
-    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +43,10 @@ class Entry:
 class Record:
     """What the control plane knows of one environment.
 
-    `retry`, `stop` and `pause` are marks (`core.mark`), the last of each; `noted` are digests of those in the history.
+    `retry`, `stop` and `pause` are marks (`core.mark`), `approval` is an approval (`core.approval`), `admin` a request
+    for an admin process, the last of each; `noted` are digests of those in the history. `gone`: when it was
+    decommissioned (RFC 3339); the record is a tombstone since then. `destructive`: when the last destructive action was
+    claimed, for the budget.
     """
 
     key: Key
@@ -66,12 +58,17 @@ class Record:
     applied_revision: str = ""
     applied_digest: str = ""
     claim: Claim | None = None
+    move: Move | None = None
+    gone: str = ""
+    destructive: str = ""
     attempts: Attempts = field(default_factory=Attempts)
     conditions: tuple[Condition, ...] = ()
     history: tuple[Entry, ...] = ()
     retry: str = ""
     stop: str = ""
     pause: str = ""
+    approval: str = ""
+    admin: str = ""
     noted: Mapping[str, str] = field(default_factory=dict)
     reconcile: str = ""
     handled: str = ""
@@ -97,12 +94,17 @@ def read_record(config_map: Json) -> Record:
             applied_revision=data.get("appliedRevision", ""),
             applied_digest=data.get("appliedDigest", ""),
             claim=Claim.load(data["claim"]) if data.get("claim") else None,
+            move=Move.load(data["move"]) if data.get("move") else None,
+            gone=data.get("gone", ""),
+            destructive=data.get("destructive", ""),
             attempts=typed(Attempts(**plain_json.loads(data.get("attempts", "{}")))),
             conditions=tuple(typed(Condition(**item)) for item in plain_json.loads(data.get("conditions", "[]"))),
             history=read_entries(data.get("history", "[]")),
             retry=data.get("retry", ""),
             stop=data.get("stop", ""),
             pause=data.get("pause", ""),
+            approval=data.get("approval", ""),
+            admin=data.get("admin", ""),
             noted=dict(plain_json.loads(data.get("noted", "{}"))),
             reconcile=data.get("reconcile", ""),
             handled=data.get("handled", ""),
@@ -143,12 +145,17 @@ def _data(record: Record) -> dict[str, str]:
         "appliedRevision": record.applied_revision,
         "appliedDigest": record.applied_digest,
         "claim": record.claim.dump() if record.claim else "",
-        "attempts": _compact(_fields(record.attempts)) if record.attempts != Attempts() else "",
+        "move": record.move.dump() if record.move else "",
+        "gone": record.gone,
+        "destructive": record.destructive,
+        "attempts": _compact(record.attempts.to_json()) if record.attempts != Attempts() else "",
         "conditions": _compact([_fields(item) for item in record.conditions]),
         "history": _compact([_fields(item) for item in record.history]),
         "retry": record.retry,
         "stop": record.stop,
         "pause": record.pause,
+        "approval": record.approval,
+        "admin": record.admin,
         "noted": _compact(dict(record.noted)) if record.noted else "",
         "reconcile": record.reconcile,
         "handled": record.handled,

@@ -143,7 +143,9 @@ def _required(names: list[str]) -> Check:
     return lambda value: type(value) is not dict or all(name in value for name in names)
 
 
-def _unique(wanted: bool) -> Check:
+def unique(wanted: bool) -> Check:
+    """Whether the items of a list are all different, in time that grows with the list and not with its square."""
+
     def check(value: Any) -> bool:
         if type(value) is not list or not wanted:
             return True
@@ -201,7 +203,7 @@ _SIMPLE: Mapping[str, Callable[[Any], Check]] = {
     "minimum": lambda least: _bound(lambda value: value >= least),
     "maximum": lambda most: _bound(lambda value: value <= most),
     "required": _required,
-    "uniqueItems": _unique,
+    "uniqueItems": unique,
 }
 _NESTED: Mapping[str, Callable[[Json, Json], Check]] = {
     "items": _items,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from reconciler.core.names import Key
+from reconciler.core.names import ENVIRONMENT_MAX, TENANT_MAX, Key, is_name
 from reconciler.core.tree import TENANTS, stem
 
 NOT_NAME = re.compile(r"[^a-z0-9]+")
@@ -22,6 +22,13 @@ class Scope:
 
     tenant: str | None = None
     environment: str | None = None
+
+    @property
+    def key(self) -> Key | None:
+        """The one key that it names, if it names one."""
+        tenant, environment = self.tenant or "", self.environment or ""
+        sound = is_name(tenant, TENANT_MAX) and is_name(environment, ENVIRONMENT_MAX)
+        return Key(tenant, environment) if sound else None
 
     def covers(self, key: Key) -> bool:
         """Whether the key is held."""

@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 from reconciler.core.action import Hold, HoldReason
-from reconciler.core.condition import READY, RECONCILING, STALLED, Condition, merge
+from reconciler.core.admin import is_admin
+from reconciler.core.condition import EXPIRED, READY, RECONCILING, STALLED, Condition, merge
 from reconciler.core.decide import Decision
 from reconciler.core.declaration import Declaration
 from reconciler.core.lever import with_hold, with_levers
 from reconciler.core.record import Record
-from reconciler.core.times import rfc3339
+from reconciler.core.step import Verb
+from reconciler.core.times import parse_rfc3339, rfc3339
 
 DONE = "all that is declared is done"
 
@@ -20,10 +22,22 @@ def with_status(
     after = _with_history(record, decision, now)
     if declaration is not None:
         after = replace(after, policy=declaration.policy)
-        if decision.settled or _only_removals(decision):
+        if after.move is None and decision.settled:
             after = _applied(after, declaration, revision)
-    conditions = merge(record.conditions, _conditions(after, decision), rfc3339(now))
-    return replace(after, conditions=conditions)
+        elif after.move is None and _only_removals(decision):  # what is still there was reviewed since this revision
+            after = replace(_applied(after, declaration, revision), applied_revision=after.applied_revision)
+    found = (*_conditions(after, decision), *_expired(after, now))
+    return replace(after, conditions=merge(record.conditions, found, rfc3339(now)))
+
+
+def _expired(record: Record, now: float) -> tuple[Condition, ...]:
+    """Past `expiresAt` somebody is asked for the removing commit; a clock deletes nothing."""
+    end = record.policy.expires_at
+    if end is None or record.gone:
+        return ()
+    past = parse_rfc3339(end) <= now
+    message = f"expiresAt {end} is past: remove the declaration in a commit, or move the time" if past else ""
+    return (Condition(EXPIRED, past, EXPIRED if past else "", message),)
 
 
 def with_failure(record: Record, reason: str, message: str, now: float) -> Record:
@@ -48,35 +62,43 @@ def _only_removals(decision: Decision) -> bool:
 
 def _applied(record: Record, declaration: Declaration, revision: str) -> Record:
     """The applied revision moves when all wanted steps are done; an unchanged digest leaves it where it is."""
-    if record.applied_digest == declaration.digest:
+    if record.gone or record.region != declaration.region or record.applied_digest == declaration.digest:
         return record
-    return replace(
-        record,
-        attempted_revision=revision,
-        applied_revision=revision,
-        applied_digest=declaration.digest,
-        region=declaration.region,
-    )
+    return replace(record, attempted_revision=revision, applied_revision=revision, applied_digest=declaration.digest)
 
 
 def _conditions(record: Record, decision: Decision) -> tuple[Condition, ...]:
-    if record.claim is not None and not any(hold.reason.blinds for hold in decision.holds):
+    if _reconciles(record) and not any(hold.reason.blinds for hold in decision.holds):
         return _running(record)
-    if decision.holds:
-        return _holding(record, decision.holds[0], bool(decision.action))
+    ahead = [hold for hold in decision.holds if not hold.beside]
+    if ahead:
+        return _holding(ahead[0], bool(decision.action))
     if decision.action is not None:
-        return _triple(False, "Progressing", _pending(decision), reconciling=True)
+        return _triple(False, _word(record), _pending(decision), reconciling=True)
+    if record.gone:
+        return _triple(True, "Decommissioned", f"decommissioned at {record.gone}")
     if decision.notice is None and record.conditions and record.conditions[0].status:
-        return record.conditions  # what it says cannot be judged now
-    return _triple(True, "Applied", "; ".join(filter(None, (DONE, decision.notice))))
+        return record.conditions[:3]  # what it says cannot be judged now
+    beside = [hold.message for hold in decision.holds]
+    return _triple(True, "Applied", "; ".join(filter(None, (DONE, decision.notice, *beside))))
+
+
+def _reconciles(record: Record) -> bool:
+    """Whether a run is on its way to what is declared; an admin process is not."""
+    return record.claim is not None and not is_admin(record.claim.verb)
+
+
+def _word(record: Record) -> str:
+    return record.move.phase.value if record.move else "Progressing"
 
 
 def _running(record: Record) -> tuple[Condition, ...]:
     claim = record.claim
     assert claim is not None
     steps = "1 step" if len(claim.steps) == 1 else f"{len(claim.steps)} steps"
-    message = f"run {claim.run}, attempt {claim.attempt}, {steps}"
-    return _triple(False, "Progressing", message, reconciling=True)
+    verb = "" if claim.verb == Verb.UPSERT else f"{claim.verb} in {claim.region}: "
+    message = f"{verb}run {claim.run}, attempt {claim.attempt}, {steps}"
+    return _triple(False, _word(record), message, reconciling=True)
 
 
 def _pending(decision: Decision) -> str:
@@ -84,8 +106,8 @@ def _pending(decision: Decision) -> str:
     return "; ".join(map(str, action.reasons[:3])) if action else ""
 
 
-def _holding(record: Record, hold: Hold, going_on: bool) -> tuple[Condition, ...]:
-    reason = record.attempts.stalled if hold.reason is HoldReason.STALLED else hold.reason.value
+def _holding(hold: Hold, going_on: bool) -> tuple[Condition, ...]:
+    reason = hold.word or hold.reason.value
     if hold.reason.stalls and hold.until is None and not going_on:
         return _triple(False, reason, hold.message, stalled=True)
     return _triple(False, reason, hold.message, reconciling=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core import plain_json
+from reconciler.core.archive import Archive
 from reconciler.core.job_copy import Copy
 from reconciler.core.outcome import FailureClass, Outcome, Result
 from reconciler.core.pod import Ended, ended
@@ -31,13 +32,14 @@ class Verdict:
     message: str = ""
     retry_after: int = 0
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    archive: Archive | None = None
 
     def outcome(self, copy: Copy, at: str) -> Outcome:
         """The outcome that goes into the placement, about what the copy was made from."""
         return Outcome(
             step=copy.step, digest=copy.digest, epoch=copy.epoch, run=copy.run, result=self.result, hash=copy.hash,
             failure=self.failure, reason=self.reason, message=self.message, retry_after=self.retry_after,
-            owner=copy.owner, outputs=self.outputs, at=at,
+            owner=copy.owner, outputs=self.outputs, archive=self.archive, verbs=copy.verbs, at=at,
         )  # fmt: skip
 
     def dump(self) -> str:

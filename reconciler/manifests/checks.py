@@ -13,7 +13,8 @@ from reconciler import __version__
 from reconciler.adapters.kube import Kube
 from reconciler.adapters.kube.resources import CLUSTER_TEMPLATES, DEPLOYMENTS, NAMESPACES
 from reconciler.core import labels
-from reconciler.core.errors import NotAllowed, TenantctlError
+from reconciler.core.errors import NotAllowed, TenantctlError, Unavailable
+from reconciler.manifests import archives as stored
 from reconciler.manifests.apply import admission_gap, require
 from reconciler.manifests.argo import versions
 from reconciler.manifests.image import image_of
@@ -195,3 +196,28 @@ def reconciler(kube: Kube, settings: Settings) -> Iterator[Finding]:
     else:
         said = f"the reconciler is available ({settings.repository}, {settings.ref})"
         yield Finding("reconciler", Verdict.OK, said)
+
+
+def archives(kube: Kube, settings: Settings) -> Iterator[Finding]:
+    """Can archives be kept: does the object store take the credentials that the bridges have. Nothing is written."""
+    from reconciler.adapters.objectstore import connect, read_credentials, read_location
+
+    if not settings.archives:
+        said = "no object store is set up: environments with data cannot move between regions"
+        yield Finding("archives", Verdict.OK, f"{said} (tenantctl install --archives URL)")
+        return
+    location = read_location(settings.archives)
+    text, secret = stored.find(kube, settings.workflow_namespace), f"{settings.workflow_namespace}/{stored.NAME}"
+    if text is None:
+        said = f"archives go to {location.where}; there is no Secret {secret}, so the bridges' own identity is used"
+        yield Finding("archives", Verdict.UNKNOWN, said, "tenantctl install --archives-credentials FILE")
+        return
+    try:
+        connect(location, read_credentials(location.scheme, text)).list("tenantctl-check")
+    except Unavailable as error:
+        yield Finding("archives", Verdict.UNKNOWN, f"asked from here, {error}")
+    except TenantctlError as error:
+        yield Finding("archives", Verdict.FAILED, str(error), "tenantctl install --archives-credentials FILE")
+    else:
+        said = f"archives go to {location.where}, which takes the credentials in Secret {secret}"
+        yield Finding("archives", Verdict.OK, said)

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from reconciler.adapters.kube import Kube
-from reconciler.adapters.kube.resources import CONFIG_MAPS, NAMESPACES, WORKFLOWS
+from reconciler.adapters.kube.resources import CONFIG_MAPS, NAMESPACES, SECRETS, WORKFLOWS
 from reconciler.core import labels
 from reconciler.core.errors import NotFound
+from reconciler.manifests import archives
 from reconciler.manifests.apply import found
 from reconciler.manifests.kinds import KEPT, ROLE_BINDINGS, Id
 
@@ -55,6 +56,8 @@ def left(kube: Kube, workflow_namespace: str, *, purge: bool) -> Iterator[str]:
             selector = f"{labels.MANAGED_BY}={labels.MANAGER},{labels.KIND}={kind}"
             number = sum(1 for _ in kube.list(CONFIG_MAPS, namespace, labelSelector=selector))
             yield f"{number} {kind}s in namespace {namespace} (--purge removes them)"
+        if kube.find(SECRETS, workflow_namespace, archives.NAME) is not None:
+            yield f"Secret {workflow_namespace}/{archives.NAME} with the credentials of archives (--purge removes it)"
     for item in kube.list(ROLE_BINDINGS, fieldSelector="metadata.name=tenantctl-lifecycle"):
         yield f"RoleBinding {item['metadata']['namespace']}/tenantctl-lifecycle, which is its team's"
     for item in kube.list(NAMESPACES, labelSelector=labels.TRUSTED):

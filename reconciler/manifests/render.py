@@ -22,7 +22,7 @@ VERSION = "app.kubernetes.io/version"
 OURS = {NAME: labels.MANAGER, labels.PART_OF: labels.MANAGER, labels.MANAGED_BY: labels.MANAGER}
 SETTINGS = labels.PREFIX + "settings"  # annotation on the control plane's namespace: an upgrade goes on with them
 CONTROLLER = "system:serviceaccount:argo:argo"  # of Argo's own install manifests
-TEMPLATES = ("tenant-upsert",)
+TEMPLATES = ("tenant-upsert", "tenant-migrate-out", "tenant-migrate-in", "tenant-decommission", "tenant-admin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Settings:
     workflow_namespace: str = labels.WORKFLOW_NAMESPACE
     controllers: tuple[str, ...] = (CONTROLLER,)
     annotations: tuple[str, ...] = ()  # of lifecycle Jobs, beside the default one
+    archives: str = ""  # the URL of the object store; its credentials are in a Secret (manifests/archives.py)
 
     @property
     def arguments(self) -> list[str]:
@@ -94,6 +95,7 @@ def _values(settings: Settings) -> Json:
         "annotations": _cel((labels.VERBS_ANNOTATION, *settings.annotations)),
         "extra_annotations": ",".join(settings.annotations),
         "templates": _cel(TEMPLATES),
+        "archives": settings.archives,
     }
 
 

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,11 @@ import pytest
 from reconciler.cli.check import _line
 from reconciler.cli.main import run as tenantctl
 from reconciler.core.errors import NotAllowed, Unavailable
-from reconciler.manifests import Settings, render
+from reconciler.manifests import Settings, checks, render
+from reconciler.manifests.archives import write
 from reconciler.manifests.checks import Finding, Verdict, run
 from reconciler.manifests.kinds import id_of
+from tests.cluster import objectstore
 from tests.demo.fleet import git_environment
 from tests.manifests.memory import MemoryKube
 
@@ -60,3 +63,53 @@ def test_the_installed_region_is_one_of_the_repository(fleet, region, code, monk
     assert tenantctl(["check"]) == code
     said = "the installation's region 'mars' is not one of eu-west (providers/regions.yaml)"
     assert (said in capsys.readouterr().out) == (region == "mars")
+
+
+def archives(settings, secret=None):
+    kube = MemoryKube()
+    if secret is not None:
+        write(kube, settings.workflow_namespace, secret)
+    (finding,) = run("archives", lambda: checks.archives(kube, settings))
+    return finding
+
+
+def test_archives_need_not_be_kept():
+    finding = archives(Settings())
+    assert (finding.verdict, "install --archives URL" in finding.message) == (Verdict.OK, True)
+
+
+def test_archives_without_credentials_are_not_known_to_work():
+    finding = archives(Settings(archives="s3://box/fleet?region=r"))
+    assert finding.verdict is Verdict.UNKNOWN
+    assert "archives go to s3://box/fleet; there is no Secret tenantctl-workflows/tenantctl-archives" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "said"),
+    [
+        (
+            "aws_access_key_id=AK\naws_secret_access_key=S3CRET",
+            Verdict.UNKNOWN,
+            "asked from here, object store s3://box",
+        ),
+        ("S3CRET", Verdict.FAILED, "credentials, line 1"),
+    ],
+)
+def test_archives_that_cannot_be_asked(text, verdict, said):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        place = f"s3://box?region=r&endpoint=http://127.0.0.1:{silent.getsockname()[1]}"
+        finding = archives(Settings(archives=place), text)
+    assert finding.verdict is verdict
+    assert said in finding.message
+    assert "S3CRET" not in finding.message
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize(("key", "verdict"), [("", Verdict.OK), ("wrong", Verdict.FAILED)])
+def test_archives_are_really_asked_for(key, verdict):
+    store = objectstore.up()
+    place = f"s3://{store.bucket}/fleet?region={store.region}&endpoint={store.endpoint}"
+    text = f"aws_access_key_id={store.access_key}\naws_secret_access_key={key or store.secret_key}"
+    finding = archives(Settings(archives=place), text)
+    assert finding.verdict is verdict, finding

@@ -65,6 +65,9 @@ def test_the_demo_services_have_what_is_printed(service):
         (["--interval", "inf"], "no number of seconds"),
         (["--timeout", "-1"], "--timeout"),
         (["--region", "Mars 1"], "'Mars 1' is no name of a region"),
+        (["--archives", "ftp://box"], "the URL of archives is none that is known"),
+        (["--archives", "s3://me:secret@box"], "holds no credentials"),
+        (["--archives", "s3://box", "--archives-credentials", "/dev/null"], "kubectl create secret generic tenantctl-"),
     ],
 )
 def test_refuses(arguments, said, capsys):

@@ -1,12 +1,15 @@
 """`tenantctl install` into an API server in memory: what it remembers, and what it finishes."""
 
+import base64
+import io
+import json
 import os
 import sys
 
 import pytest
 
 from reconciler import __version__
-from reconciler.adapters.kube.resources import CLUSTER_TEMPLATES, NAMESPACES
+from reconciler.adapters.kube.resources import CLUSTER_TEMPLATES, NAMESPACES, SECRETS
 from reconciler.cli.main import run
 from reconciler.manifests.image import published
 from tests.manifests.memory import MemoryKube
@@ -93,3 +96,94 @@ def test_a_closed_pipe_does_not_stop_the_installation(kube, monkeypatch, closed)
         monkeypatch.setattr(sys, closed, pipe)
         assert run(["install", "--image", "own/tenantctl:1", *FLEET]) == 0
     assert kube.image() == "own/tenantctl:1"
+
+
+PLACE = "s3://archives/fleet?region=eu-west-1"
+KEYS = "AWS_ACCESS_KEY_ID=AK\nAWS_SECRET_ACCESS_KEY=S3CRET\n"
+
+
+@pytest.fixture
+def keys(tmp_path):
+    file = tmp_path / "keys"
+    file.write_text(KEYS)
+    return file
+
+
+def credentials(kube):
+    found = kube.find(SECRETS, "tenantctl-workflows", "tenantctl-archives")
+    return base64.b64decode(found["data"]["credentials"]).decode() if found else None
+
+
+def steps(kube, name):
+    spec = kube.get(CLUSTER_TEMPLATES, None, name)["spec"]
+    return {item["name"]: item for item in spec["templates"] if "container" in item}
+
+
+def test_archives_are_remembered_and_their_credentials_are_in_a_secret_only(kube, keys, capsys):
+    assert run(["install", "--archives", PLACE, "--archives-credentials", str(keys)]) == 0
+    out, err = capsys.readouterr()
+    assert "Secret tenantctl-workflows/tenantctl-archives created" in out
+    assert run(["install"]) == 0
+    assert kube.settings()["archives"] == PLACE
+    assert credentials(kube) == KEYS
+    rest = {path: item for path, item in kube.objects.items() if "secrets" not in path}
+    assert "S3CRET" not in json.dumps(rest) + out + err
+
+
+def test_only_the_steps_of_migrations_know_where_archives_are(kube, keys):
+    run(["install", "--archives", PLACE, "--archives-credentials", str(keys)])
+    for name in ("tenant-migrate-out", "tenant-migrate-in"):
+        both = steps(kube, name)
+        assert {"name": "TENANTCTL_ARCHIVES", "value": PLACE} in both["step"]["container"]["env"]
+        assert both["step"]["volumes"][0]["secret"] == {"secretName": "tenantctl-archives", "optional": True}
+        assert both["step"]["container"]["volumeMounts"][-1]["mountPath"] == "/archives"
+        assert "archives" not in json.dumps(both["discover"]["container"]["volumeMounts"])
+    assert "archives" not in json.dumps(kube.get(CLUSTER_TEMPLATES, None, "tenant-upsert")).lower()
+
+
+def test_new_credentials_replace_the_old_ones(kube, keys, capsys):
+    run(["install", "--archives", PLACE, "--archives-credentials", str(keys)])
+    capsys.readouterr()
+    assert run(["install", "--archives-credentials", str(keys)]) == 0
+    assert "Secret tenantctl-workflows/tenantctl-archives unchanged" in capsys.readouterr().out
+    keys.write_text(KEYS.replace("S3CRET", "NEW"))
+    assert run(["install", "--archives-credentials", str(keys), "--dry-run"]) == 0
+    assert credentials(kube) == KEYS
+    assert run(["install", "--archives-credentials", str(keys)]) == 0
+    assert "Secret tenantctl-workflows/tenantctl-archives configured" in capsys.readouterr().out
+    assert "NEW" in credentials(kube)
+
+
+@pytest.mark.parametrize(
+    ("archives", "text", "said"),
+    [
+        ((), KEYS, "of which object store? say --archives URL"),
+        (("--archives", PLACE), "S3CRET", "credentials, line 1: write NAME=value"),
+        (("--archives", PLACE), "AWS_ACCES_KEY=S3CRET", "'aws_acces_key' is not valid"),
+        (("--archives", "gs://box"), '{"private_key": "S3CRET"}', "cannot be used"),
+    ],
+)
+def test_credentials_that_no_bridge_could_use_change_nothing(kube, keys, capsys, archives, text, said):
+    keys.write_text(text)
+    assert run(["install", *archives, "--archives-credentials", str(keys)]) == 64
+    err = capsys.readouterr().err
+    assert said in err
+    assert "S3CRET" not in err
+    assert kube.objects == {}
+
+
+def test_credentials_that_are_not_there(kube, capsys):
+    assert run(["install", "--archives", PLACE, "--archives-credentials", "/no/such/file"]) == 64
+    assert "--archives-credentials /no/such/file: No such file or directory" in capsys.readouterr().err
+
+
+def test_credentials_from_standard_input(kube, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(KEYS))
+    assert run(["install", "--archives", PLACE, "--archives-credentials", "-"]) == 0
+    assert credentials(kube) == KEYS
+
+
+def test_credentials_that_are_no_text(kube, keys, capsys):
+    keys.write_bytes(b"\xff\xfe")
+    assert run(["install", "--archives", PLACE, "--archives-credentials", str(keys)]) == 64
+    assert "the file is not text" in capsys.readouterr().err

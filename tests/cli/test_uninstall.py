@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from reconciler.adapters.kube.resources import NAMESPACES
+from reconciler.adapters.kube.resources import NAMESPACES, SECRETS
 from reconciler.cli.main import run
 from reconciler.manifests.apply import found
+from reconciler.manifests.render import TEMPLATES
 from tests.manifests.memory import MemoryKube
 
 
@@ -42,7 +43,7 @@ def test_who_does_not_agree_is_told_that_nothing_was_removed(kube, monkeypatch, 
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     assert run(["uninstall"]) == code
     err = capsys.readouterr().err
-    assert err.startswith("to be removed: Deployment (1), ClusterWorkflowTemplate (1), ")
+    assert err.startswith(f"to be removed: Deployment (1), ClusterWorkflowTemplate ({len(TEMPLATES)}), ")
     assert err.endswith("[y/N]: " + ("" if answer else "\n") + "nothing was removed\n")  # Enter is the terminal's
     assert "Deployment" in _kinds(kube)
 
@@ -52,6 +53,12 @@ def test_who_agrees(kube, monkeypatch, capsys):
     assert run(["uninstall"]) == 0
     assert "Deployment tenantctl/tenantctl-reconciler removed" in capsys.readouterr().out
     assert _kinds(kube) == {"Namespace", "ConfigMap"}
+
+
+def test_what_is_left_behind_is_told(kube, capsys):
+    kube.put(SECRETS, "tenantctl-workflows", {"metadata": {"name": "tenantctl-archives"}})
+    assert run(["uninstall", "-y"]) == 0
+    assert "left: Secret tenantctl-workflows/tenantctl-archives with the credentials" in capsys.readouterr().err
 
 
 def test_purge_waits_until_the_namespaces_are_gone(kube, capsys):

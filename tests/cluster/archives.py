@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import containerd, versions
 from .binaries import ARGO_MODULE, Binaries
-from .folders import cache
+from .folders import cache, locked
 
 ARGOEXEC = f"tenantctl.local/argoexec:{versions.version('argo', ARGO_MODULE)}"
 BUSYBOX = "tenantctl.local/busybox:1"
@@ -80,11 +80,11 @@ def _once(image: str, sources: Iterable[Path], fill: Fill, **settings: object) -
     identity = [f"{source} {source.stat().st_size} {source.stat().st_mtime_ns}" for source in sources]
     label = image.rpartition("/")[2].replace(":", "-")
     archive = cache() / "images" / f"{label}-{versions.digest([], image, PASSWD, *identity)}.tar"
-    if not archive.exists():
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = archive.with_suffix(".unfinished")
-        unfinished.write_bytes(_image(image, fill, settings))
-        unfinished.rename(archive)
+    with locked(archive.with_suffix(".lock")):  # clusters are started at the same time
+        if not archive.exists():
+            unfinished = archive.with_suffix(".unfinished")
+            unfinished.write_bytes(_image(image, fill, settings))
+            unfinished.rename(archive)
     return archive
 
 

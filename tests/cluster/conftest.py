@@ -16,15 +16,16 @@ from tests import cluster
 from tests.cluster import Cluster, objectstore
 from tests.cluster.objectstore import ObjectStore
 
+NAME = os.environ.get("TENANTCTL_TEST_CLUSTER", "test")  # another one, beside a run that goes on
 Sign = Callable[[str, str], str]
 
 
 @pytest.fixture(scope="session")
 def running() -> Cluster:
-    """The cluster `test`, without our own image."""
+    """The cluster of the end-to-end tests, without our own image."""
     if os.environ.get("CONTEXT"):
         pytest.skip("images and the object store are for local clusters")
-    return cluster.up("test", with_image=False)
+    return cluster.up(NAME, with_image=False)
 
 
 @pytest.fixture(scope="session")

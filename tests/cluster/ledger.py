@@ -10,7 +10,9 @@ from typing import Any
 import yaml
 
 from . import postgres
+from .api import wait
 from .cluster import Cluster
+from .failure import ClusterError
 from .folders import REPOSITORY
 from .kubectl import kubectl
 from .progress import Say
@@ -23,7 +25,7 @@ LIFECYCLE = "tenantctl.io/lifecycle=enabled"
 def install(cluster: Cluster, namespace: str = "ledger", *, enabled: bool = True, progress: Say = print) -> None:
     """What team and (unless `enabled` is false) platform do: image, namespace, a password, manifests, the label.
 
-    Returns when the database answers. Raises ClusterError.
+    Returns when the database answers at its Service. Raises ClusterError.
     """
     postgres.provide(cluster.name, progress)
     first, *rest = manifests(namespace)
@@ -35,6 +37,16 @@ def install(cluster: Cluster, namespace: str = "ledger", *, enabled: bool = True
     if enabled:
         kubectl(cluster, "label", "namespace", namespace, LIFECYCLE, "--overwrite")
     kubectl(cluster, "rollout", "status", "deployment/ledger", f"--namespace={namespace}", "--timeout=180s")
+    wait(f"the Service of {namespace}", lambda: answers(cluster, namespace), seconds=120, watch=lambda: None)
+
+
+def answers(cluster: Cluster, namespace: str) -> bool:
+    """Whether the database answers at its Service, as lifecycle code asks it. A ready pod is not enough for that:
+    kube-proxy learns of it later, much later on a loaded machine."""
+    try:
+        return _psql(cluster, namespace, "select 1", '--host="$LEDGER_SERVICE_HOST"') == "1"
+    except ClusterError:
+        return False
 
 
 def manifests(namespace: str) -> list[dict[str, Any]]:
@@ -56,7 +68,18 @@ def files() -> list[Path]:
 
 def sql(cluster: Cluster, namespace: str, text: str) -> str:
     """What the database answers to `text`, without headers. Raises ClusterError with its message."""
-    words = ["psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1", "--host=/tmp"]
-    inside = ["sh", "-c", 'PGPASSWORD=$PASSWORD exec "$@"', "-", *words, "--username=postgres"]
+    return _psql(cluster, namespace, text, "--host=/tmp")
+
+
+def _psql(cluster: Cluster, namespace: str, text: str, host: str) -> str:
+    words = ["psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"]
+    inside = [
+        "sh",
+        "-c",
+        f'PGCONNECT_TIMEOUT=5 PGPASSWORD=$PASSWORD exec "$@" {host}',
+        "-",
+        *words,
+        "--username=postgres",
+    ]
     target = ["exec", "--stdin", f"--namespace={namespace}", "deployment/ledger", "--"]
     return kubectl(cluster, *target, *inside, given=text).strip()

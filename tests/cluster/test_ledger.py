@@ -5,7 +5,6 @@ import gzip
 import secrets
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -22,6 +21,7 @@ from reconciler.core.termination import read_termination
 from tests.cluster import ledger
 from tests.cluster.conftest import send
 from tests.cluster.failure import ClusterError
+from tests.cluster.parallel import together
 
 JOB = "ledger-lifecycle"
 KEY = Key("big-corp", "production")  # with a hyphen, which SQL would take for a minus
@@ -172,12 +172,6 @@ def _gone_here_in_use_there(source, target):
     assert source.sql(f"select count(*) from pg_namespace where nspname = '{SCHEMA}'") == "0"
     assert source.sql(f"select count(*) from pg_roles where rolname = '{SCHEMA}'") == "0"
     well(source.run("decommission"))
-
-
-def together(*calls):
-    """What they return, made at the same time."""
-    with ThreadPoolExecutor() as pool:
-        return [made.result() for made in [pool.submit(call) for call in calls]]
 
 
 def well(ended):

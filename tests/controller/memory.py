@@ -5,7 +5,7 @@ A cluster cannot be made to fail at a chosen write, nor a watch to lag by a chos
 
 import copy
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,8 +40,9 @@ class Memory:
 
     namespace = labels.WORKFLOW_NAMESPACE
 
-    def __init__(self, fuse: Fuse | None = None) -> None:
+    def __init__(self, fuse: Fuse | None = None, name: str = "") -> None:
         self.fuse = fuse or Fuse()
+        self.name = name
         self.objects: dict[tuple[str, str], Json] = {}
         self.history: dict[str, list[tuple[bool, Json]]] = defaultdict(list)  # (still there, object), in order
         self.silent = False
@@ -80,7 +81,11 @@ class Memory:
             name = step["path"].removeprefix("/data/")
             if step["op"] == "test" and body["data"].get(name) != step["value"]:
                 raise Unprocessable(name)
-            if step["op"] != "test":
+            if step["op"] == "remove" and name not in body["data"]:
+                raise Unprocessable(name)
+            if step["op"] == "remove":
+                del body["data"][name]
+            elif step["op"] != "test":
                 body["data"][name] = step["value"]
         return body
 
@@ -119,11 +124,35 @@ class Records(Memory):
             raise Conflict("version")
         return self.write("record", changed.key.dotted, body)
 
+    def delete(self, record: Record) -> None:
+        if ("record", record.key.dotted) in self.objects:
+            self.fuse.burn()
+            self.remove("record", record.key.dotted)
+            self.fuse.burn()
+
     def event(self, about: Record, reason: str, message: str, *, warning: bool) -> None:
         self.fuse.burn()
 
     def find(self, key: Key) -> Json | None:
         return self.read("record", key.dotted)
+
+
+class Fleets:
+    """The port of the fleet's ConfigMap, which is among the control plane's objects."""
+
+    def __init__(self, control: Records) -> None:
+        self._control = control
+
+    def create(self, values: Mapping[str, str]) -> Json:
+        metadata = {"name": labels.FLEET, "namespace": labels.CONTROL_NAMESPACE}
+        return self._control.add("fleet", {"metadata": metadata, "data": dict(values)})
+
+    def patch(self, values: Mapping[str, str | None]) -> Json:
+        body = self._control.read("fleet", labels.FLEET)
+        if body is None:
+            raise NotFound(labels.FLEET)
+        body["data"] = {key: value for key, value in {**body["data"], **values}.items() if value is not None}
+        return self._control.write("fleet", labels.FLEET, body)
 
 
 class Cluster(Memory):
@@ -139,6 +168,13 @@ class Cluster(Memory):
     def find_placement(self, key: Key) -> Json | None:
         self._answer()
         return self.read("placement", key.dotted)
+
+    def delete_placement(self, key: Key) -> None:
+        self._answer()
+        if ("placement", key.dotted) in self.objects:
+            self.fuse.burn()
+            self.remove("placement", key.dotted)
+            self.fuse.burn()
 
     def launch(self, workflow: Json) -> Json:
         return self.add("run", workflow)

@@ -15,9 +15,19 @@ from reconciler.core.desired import Desired
 from reconciler.core.errors import TenantctlError
 from reconciler.core.names import Key
 from reconciler.core.region import Region
-from tests.controller.life import CONTROL, REGIONS, Life
+from tests.controller.bridges import CONTROL
+from tests.controller.life import REGIONS, Life
+from tests.controller.memory import Fleets
 
-STORES = {"record": "records", "placement": "placements", "run": "runs", "job": "jobs", "namespace": "namespaces"}
+STORES = {
+    "record": "records",
+    "fleet": "fleets",
+    "placement": "placements",
+    "run": "runs",
+    "job": "jobs",
+    "namespace": "namespaces",
+}
+IN_CONTROL = ("record", "fleet")
 IN_REGIONS = ("placement", "run", "job", "namespace")
 METRICS = Metrics()
 SETTINGS = Settings()
@@ -63,10 +73,13 @@ class Process:
         self.loop.queue = WorkQueue(lambda: life.mono)
         self.world = World(NoCluster("memory"), labels.CONTROL_NAMESPACE, self.loop.listeners())
         self.world.fleet_watch.trouble = ""
-        self.reconciler = Spy(self.world, life.control, SETTINGS, lambda: life.now)
+        self.world.control.trouble = ""
+        fleets = Fleets(life.control)
+        self.reconciler = Spy(self.world, life.control, SETTINGS, lambda: life.now, life.past, fleets)
         self.loop.wire(self.world, mock.Mock(), self.reconciler)
         self.positions: dict[tuple[str, str], int] = {}
-        self._list(CONTROL, "record")
+        for kind in IN_CONTROL:
+            self._list(CONTROL, kind)
         self.loop.take(life.desired)
         self.notice()
 
@@ -109,7 +122,7 @@ class Process:
 
     def deliver_all(self) -> None:
         for where in (CONTROL, *REGIONS):
-            for kind in ("record",) if where == CONTROL else IN_REGIONS:
+            for kind in IN_CONTROL if where == CONTROL else IN_REGIONS:
                 self.deliver(where, kind)
 
     def knows_all(self) -> bool:

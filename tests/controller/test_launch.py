@@ -11,6 +11,7 @@ import pytest
 from reconciler.controller import launch
 from reconciler.core.action import Action, ActionKind
 from reconciler.core.errors import Conflict
+from reconciler.core.observed import Site
 from reconciler.core.placement import read_placement
 from reconciler.core.record import read_record
 from tests.controller.memory import Cluster, Died, Records
@@ -18,7 +19,9 @@ from tests.core.fleet import BILLING, KEY, NOW, all_done, declaration
 
 Json = dict[str, Any]
 OF = declaration()
-ACTION = Action(KEY, ActionKind.UPSERT, "", "eu-west", OF.digest, steps=(BILLING,))
+ACTION = Action(
+    KEY, ActionKind.UPSERT, "", "eu-west", OF.digest, steps=(BILLING,), site="eu-west", epoch=1, declaration=OF
+)
 
 
 class Memory(Records, Cluster):
@@ -28,15 +31,20 @@ class Memory(Records, Cluster):
         return self.all("run")
 
 
+def placed(memory: Memory, revision: str = "c0ffee") -> Any:
+    raw = memory.find_placement(KEY)
+    return launch.place(memory, ACTION, Site(read_placement(raw) if raw else None), revision)[1]
+
+
 def one_pass(memory: Memory) -> None:
     """What the reconciler does for an action: go on from whatever is there."""
     raw = memory.objects.get(("record", KEY.dotted))
     record = read_record(raw) if raw else None
     if record is None or record.claim is None:
         record = record or launch.save(memory, launch.new_record(OF, None))[0]
-        launch.place(memory, record, OF, "c0ffee")
-        claim = launch.claim_of(record, ACTION, "c0ffee", "basis", NOW)
-        record, _ = launch.save(memory, launch.claimed(record, claim))
+        placement = placed(memory)
+        claim = launch.claim_of(record, ACTION, placement, "c0ffee", NOW)
+        record, _ = launch.save(memory, launch.claimed(record, ACTION, claim))
     assert record.claim is not None
     if not record.claim.noted:
         raw_placement = memory.find_placement(KEY)
@@ -72,8 +80,8 @@ def test_the_table_above_knows_every_write() -> None:
 
 def claimed(memory: Memory) -> Any:
     record, _ = launch.save(memory, launch.new_record(OF, None))
-    claim = launch.claim_of(record, ACTION, "c0ffee", "basis", NOW)
-    return launch.save(memory, launch.claimed(record, claim))[0]
+    claim = launch.claim_of(record, ACTION, None, "c0ffee", NOW)
+    return launch.save(memory, launch.claimed(record, ACTION, claim))[0]
 
 
 def test_a_run_that_an_outcome_names_is_never_posted_again() -> None:
@@ -97,7 +105,7 @@ def test_a_workflow_of_that_name_that_is_not_ours_is_refused() -> None:
 def test_an_overlapping_reconciler_is_a_conflict_and_not_an_overwrite() -> None:
     memory = Memory()
     record, _ = launch.save(memory, launch.new_record(OF, None))
-    launch.place(memory, record, OF, "c0ffee")
+    placed(memory)
     with pytest.raises(Conflict):
         launch.save(memory, launch.new_record(OF, None))
     stale = replace(record, resource_version="0")
@@ -107,10 +115,9 @@ def test_an_overlapping_reconciler_is_a_conflict_and_not_an_overwrite() -> None:
 
 def test_the_placement_is_left_alone_when_it_says_so_already() -> None:
     memory = Memory()
-    record, _ = launch.save(memory, launch.new_record(OF, None))
-    launch.place(memory, record, OF, "c0ffee")
+    placed(memory)
     writes = memory.fuse.writes
-    launch.place(memory, record, OF, "a later commit")
+    placed(memory, "a later commit")
     assert memory.fuse.writes == writes
 
 

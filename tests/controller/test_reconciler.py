@@ -221,5 +221,5 @@ def test_a_right_that_is_missing_for_one_copy_holds_nothing_else_up(
     def refused(*_: Any) -> None:
         raise NotAllowed("may not patch jobs")
 
-    monkeypatch.setattr(process.reconciler, "_sweep_region", refused)
+    monkeypatch.setattr(process.reconciler._sweep, "_region", refused)
     assert process.reconciler.reconcile(KEY, life.desired).event == "unchanged"

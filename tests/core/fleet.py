@@ -41,7 +41,10 @@ def desired(*declarations: Declaration, findings: tuple[Finding, ...] = (), limi
 
 def outcome(step: Step, of: Declaration, job_hash: str, **fields: Any) -> Outcome:
     """A success of a step for a declaration, unless fields say otherwise."""
-    base = Outcome(step=step, digest=of.digest, epoch=1, run="r1", result=Result.SUCCEEDED, hash=job_hash)
+    base = Outcome(
+        step=step, digest=of.digest, epoch=1, run="r1", result=Result.SUCCEEDED, hash=job_hash,
+        verbs=("decommission", "upsert"),
+    )  # fmt: skip
     return replace(base, **fields)
 
 
@@ -65,5 +68,5 @@ def record(of: Declaration, **fields: Any) -> Record:
 
 def observed(of: Declaration | None = None, **fields: Any) -> Observed:
     """What is observed of an environment that is applied and done; nothing at all without a declaration."""
-    base = Observed(upserts=UPSERTS) if of is None else Observed(record(of), all_done(of), UPSERTS)
+    base = Observed(upserts=UPSERTS) if of is None else Observed(record(of), all_done(of), UPSERTS, region=of.region)
     return replace(base, **fields)

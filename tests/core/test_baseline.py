@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.core.action import ActionKind
 from reconciler.core.baseline import baseline, decision, decisions, new_findings, policy_changes
+from reconciler.core.decide import Decision
 from reconciler.core.desired import Desired
 from reconciler.core.finding import Finding
 from reconciler.core.names import Key
@@ -121,3 +122,18 @@ def test_findings_are_those_that_the_change_brings_or_touches() -> None:
     assert new_findings(before, after, []) == (BAD,)
     assert new_findings(after, after, []) == ()
     assert new_findings(after, after, [elsewhere.path]) == (elsewhere,)
+
+
+def test_what_looks_renamed_is_held_on_both_sides() -> None:
+    moved, spec = Key("acme", "live"), {"services": ["billing"], "deletionProtection": False}
+    before, after = desired(declaration(**spec)), desired(declaration(moved, **spec))
+    both = [(moved, ["LooksRenamed"]), (KEY, ["LooksRenamed"])]
+    assert held(decisions(before, after, [])) == both, "by the same digest"
+    other = desired(declaration(moved, **spec | {"services": ["search"]}))
+    assert held(decisions(before, other, [])) == [(moved, []), (KEY, [])]
+    renamed = {"tenants/acme/production.yaml": "tenants/acme/live.yaml"}
+    assert held(decisions(before, other, [], renamed)) == both, "by git's word"
+
+
+def held(made: list[Decision]) -> list[tuple[Key, list[str]]]:
+    return [(each.key, [hold.reason.value for hold in each.holds]) for each in made]

@@ -8,15 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.action import ActionKind, HoldReason, Plan, plan_id
+from reconciler.core.attempts import Attempts
 from reconciler.core.claim import Claim
-from reconciler.core.decide import ATTEMPTS_MAX, basis_of, decide, wanted_steps
+from reconciler.core.decide import decide
 from reconciler.core.finding import Finding
 from reconciler.core.fleet import EVERYTHING, Fleet, Reach, Scope
+from reconciler.core.gap import basis_of
+from reconciler.core.guard import ATTEMPTS_MAX
 from reconciler.core.mark import Mark
 from reconciler.core.outcome import FailureClass, Result
-from reconciler.core.record import Attempts
 from reconciler.core.step import Step
 from reconciler.core.times import rfc3339
+from reconciler.core.wanted import wanted_steps
 from tests.core.fleet import (
     BILLING,
     KEY,
@@ -148,7 +151,7 @@ CLAIM = Claim(1, "upsert", "eu-west", 1, "d", "c", (BILLING,), 1, "run-1", "2027
     [
         ({"silent": {"eu-west": "no route"}}, HoldReason.REGION_NOT_ANSWERING),
         ({"damaged": "record: key 'seq' is missing"}, HoldReason.STATE_DAMAGED),
-        ({"record": replace(record(declaration()), epoch=2)}, HoldReason.STATE_DAMAGED),
+        ({"placement": replace(all_done(declaration()), epoch=2)}, HoldReason.STATE_DAMAGED),
         ({"record": replace(record(declaration()), claim=CLAIM)}, HoldReason.RUN_IN_PROGRESS),
         ({"active": ("by-hand",)}, HoldReason.RUN_IN_PROGRESS),
     ],
@@ -247,13 +250,13 @@ def test_a_recorded_region_that_is_no_longer_listed_holds() -> None:
     assert holds_of(of, observed(of, record=gone)) == [(HoldReason.UNKNOWN_REGION, ActionKind.MIGRATE)]
 
 
-def test_removal_of_the_file_is_a_decommission_that_is_held() -> None:
-    assert holds_of(None, observed(declaration())) == [(HoldReason.NOT_YET_SUPPORTED, ActionKind.DECOMMISSION)]
+def test_removal_of_the_file_is_a_decommission_that_is_protected() -> None:
+    assert holds_of(None, observed(declaration())) == [(HoldReason.PROTECTED, ActionKind.DECOMMISSION)]
 
 
-def test_state_decommissioned_is_a_decommission_that_is_held() -> None:
+def test_state_decommissioned_is_a_decommission_that_is_protected() -> None:
     seen = observed(declaration())
-    expected = [(HoldReason.NOT_YET_SUPPORTED, ActionKind.DECOMMISSION)]
+    expected = [(HoldReason.PROTECTED, ActionKind.DECOMMISSION)]
     assert holds_of(declaration(state="Decommissioned"), seen) == expected
 
 
@@ -261,9 +264,9 @@ def test_decommissioned_and_never_seen_is_nothing() -> None:
     assert decided(declaration(state="Decommissioned"), observed()).settled
 
 
-def test_another_region_is_a_migrate_that_is_held() -> None:
-    seen = observed(declaration())
-    assert holds_of(declaration(region="us-east"), seen) == [(HoldReason.NOT_YET_SUPPORTED, ActionKind.MIGRATE)]
+def test_another_region_is_a_move() -> None:
+    action = decided(declaration(region="us-east"), observed(declaration())).action
+    assert (action.kind, action.source, action.target) == (ActionKind.MIGRATE, "eu-west", "us-east")
 
 
 def test_another_region_before_anything_was_placed_is_an_upsert() -> None:
@@ -284,14 +287,14 @@ def test_a_removal_is_held_and_the_rest_goes_on() -> None:
     assert decision.action.steps == (BILLING,)
     assert decision.action.removals == ()
     (hold,) = decision.holds
-    assert hold.reason is HoldReason.NOT_YET_SUPPORTED
+    assert hold.reason is HoldReason.PROTECTED
     assert [str(step) for step in hold.action.removals] == ["job/decommission/search/search-lifecycle"]
 
 
 def test_a_removal_alone_is_only_a_hold() -> None:
     after = declaration(services=["billing"])
     seen = observed(after, placement=placed(after, outcome(BILLING, after, "b1"), outcome(SEARCH, after, "s1")))
-    assert holds_of(after, seen) == [(HoldReason.NOT_YET_SUPPORTED, ActionKind.UPSERT)]
+    assert holds_of(after, seen) == [(HoldReason.PROTECTED, ActionKind.UPSERT)]
 
 
 def attempted(of: Any, **fields: Any) -> Any:

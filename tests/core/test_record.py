@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core import placement, record
+from reconciler.core.attempts import Attempts
 from reconciler.core.claim import Claim, run_name, workflow_of
 from reconciler.core.condition import Condition
 from reconciler.core.declaration import Policy
 from reconciler.core.names import ENVIRONMENT_MAX, TENANT_MAX, Key
 from reconciler.core.outcome import FailureClass, Outcome, Result
-from reconciler.core.record import Attempts, Entry, Record
+from reconciler.core.record import Entry, Record
 from reconciler.core.step import Kind, Step, Verb
 from tests.core.fleet import BILLING, KEY, SEARCH, all_done, declaration
 
@@ -95,7 +96,15 @@ def test_the_reconcilers_patch_tests_what_it_read_and_leaves_outcomes_alone() ->
 
 def test_an_unchanged_placement_is_not_written() -> None:
     before = all_done(declaration())
-    assert placement.replace_patch(before, replace(before, outcomes={})) == []
+    assert placement.replace_patch(before, replace(before)) == []
+
+
+def test_outcomes_that_say_nothing_any_more_are_taken_away_and_none_is_written() -> None:
+    before = all_done(declaration())
+    patch = placement.replace_patch(before, replace(before, outcomes={}))
+    removed = [each["path"] for each in patch if each["op"] == "remove"]
+    assert removed == [f"/data/{step.data_key}" for step in before.outcomes]
+    assert {each["op"] for each in patch} == {"test", "remove"}
 
 
 def test_a_bridges_patch_is_fenced_by_epoch_and_state() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from reconciler.core.names import Key
 from reconciler.core.scope import Chosen, Scope, scope
 
 
@@ -61,3 +62,19 @@ def test_scopes_meet(one: Scope, another: Scope, meet: bool) -> None:
 def test_many_scopes_meet_what_one_of_them_meets(chosen: list[Scope], other: Scope, expected: bool) -> None:
     assert Chosen.of(chosen).meets(other) is expected
     assert any(one.meets(other) for one in chosen) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("tenants/acme/production.yaml", "acme/production"),
+        ("tenants/Acme_Corp/production.yml", "acme-corp/production"),
+        ("tenants/acme/tenant.yaml", None),
+        ("tenants/acme", None),
+        ("tenants/\\x1b/production.yaml", "x1b/production"),
+        ("providers/regions.yaml", None),
+        ("README.md", None),
+    ],
+)
+def test_the_one_key_of_a_path(path: str, key: str | None) -> None:
+    assert scope(path).key == (Key.parse(key) if key else None)

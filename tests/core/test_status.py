@@ -9,7 +9,7 @@ from reconciler.core.action import Action, ActionKind, Hold, HoldReason
 from reconciler.core.claim import Claim
 from reconciler.core.decide import Decision
 from reconciler.core.mark import Mark
-from reconciler.core.record import Attempts, conditions_by_type
+from reconciler.core.record import conditions_by_type
 from reconciler.core.status import with_status
 from tests.core.fleet import BILLING, KEY, NOW, declaration, record
 
@@ -18,8 +18,8 @@ ACTION = Action(KEY, ActionKind.UPSERT, "", "eu-west", OF.digest, steps=(BILLING
 CLAIM = Claim(1, "upsert", "eu-west", 1, OF.digest, "c0ffee", (BILLING,), 1, "run-1", "2027-01-01T00:00:00Z")
 
 
-def held(reason: HoldReason, action: Action | None = ACTION, until: float | None = None) -> Decision:
-    return Decision(KEY, None, (Hold(KEY, reason, "why", action, until),))
+def held(reason: HoldReason, action: Action | None = ACTION, until: float | None = None, word: str = "") -> Decision:
+    return Decision(KEY, None, (Hold(KEY, reason, "why", action, until, word),))
 
 
 def shown(decision: Decision, **fields: Any) -> tuple[Any, ...]:
@@ -41,7 +41,7 @@ def shown(decision: Decision, **fields: Any) -> tuple[Any, ...]:
         (held(HoldReason.REGION_NOT_ANSWERING), {}, (False, True, False, "RegionNotAnswering")),
         (held(HoldReason.PAUSED), {}, (False, False, True, "Paused")),
         (held(HoldReason.PAUSED, until=NOW + 60), {}, (False, True, False, "Paused")),
-        (held(HoldReason.STALLED), {"attempts": Attempts(stalled="RunStopped")}, (False, False, True, "RunStopped")),
+        (held(HoldReason.STALLED, word="RunStopped"), {}, (False, False, True, "RunStopped")),
     ],
 )
 def test_what_is_shown(decision: Decision, fields: Any, expected: Any) -> None:
@@ -111,3 +111,10 @@ def test_steps_are_counted_as_people_do(steps: tuple[Any, ...], text: str) -> No
     claimed = record(OF, claim=replace(CLAIM, steps=steps))
     after = with_status(claimed, OF, "new", held(HoldReason.RUN_IN_PROGRESS), NOW)
     assert conditions_by_type(after)["Ready"].message.endswith(text)
+
+
+def test_the_applied_revision_stays_before_a_removal_that_is_held() -> None:
+    """Git shows the removal between the applied revision and now (decision 0005): moved past it, it would show none."""
+    held_back = held(HoldReason.PROTECTED, replace(ACTION, steps=(), removals=REMOVALS))
+    after = with_status(record(OF, applied_digest="old"), OF, "new", held_back, NOW)
+    assert (after.applied_digest, after.applied_revision) == (OF.digest, "c0ffee")

@@ -6,6 +6,7 @@ them, with a controller of their own (`own_fleet`).
 """
 
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -13,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from tests import cluster
-from tests.cluster import Cluster, existing
+from tests.cluster import Cluster, existing, objectstore
 from tests.e2e.command import tenantctl
 from tests.e2e.fleet import Fleet, regions
-from tests.e2e.lab import CONTROL, SERVICE_ACCOUNTS, Lab
+from tests.e2e.lab import CONTROL, PREFIX, SERVICE_ACCOUNTS, Lab
+from tests.e2e.regions import Regions
 from tests.e2e.repository import Repository
 
 NAME = os.environ.get("TENANTCTL_TEST_CLUSTER", "test")  # another one, beside a run that goes on
@@ -91,10 +93,11 @@ def install(where: Cluster) -> None:
     tenantctl(*words)
 
 
-def make_fleet(lab: Lab, folder: Path) -> Fleet:
-    """A new repository, and the reconciler's own kubeconfig."""
+def make_fleet(lab: Lab, folder: Path, *, dark: bool) -> Fleet:
+    """A new repository, and the reconciler's own kubeconfig. `dark`: with a region that never answers."""
     kubeconfig = lab.kubeconfig_of(folder, "tenantctl-reconciler", CONTROL)
-    return Fleet(lab, Repository(folder / "fleet", regions(lab.cluster.context)), kubeconfig, folder / "controller.log")
+    listed = regions(lab.cluster.context)[: 2 if dark else 1]
+    return Fleet(lab, Repository(folder / "fleet", listed), kubeconfig, folder / "controller.log")
 
 
 _shared: list[Fleet] = []
@@ -103,11 +106,41 @@ _shared: list[Fleet] = []
 @pytest.fixture(scope="session")
 def fleet(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """The fleet of the tests that run together, with a controller."""
-    made = make_fleet(lab, tmp_path_factory.mktemp("fleet"))
+    made = make_fleet(lab, tmp_path_factory.mktemp("fleet"), dark=True)
     _shared.append(made)
     made.start()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def both(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions]:
+    """Two clusters, tenantctl and the object store in both. For modules with the only fleet (`moving`)."""
+    if os.environ.get("CONTEXT"):
+        pytest.skip("two clusters and the object store are for local clusters")
+    other = Lab(cluster.up(f"{NAME}-2"))
+    keys = tmp_path_factory.mktemp("archives") / "credentials"
+    made = Regions(lab, other, objectstore.up(), f"{PREFIX}{secrets.token_hex(4)}", keys)
+    other.kube.delete(SERVICE_ACCOUNTS, CONTROL, "tenantctl-reconciler")
+    made.install()
+    yield made
+    made.sweep()
+    other.kube.close()
+
+
+@pytest.fixture(scope="module")
+def moving(both: Regions, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """The only fleet, in two regions; its reconciler has a kubeconfig of both and is started by the tests."""
+    while _shared:
+        _shared.pop().stop()
+    both.sweep()
+    folder = tmp_path_factory.mktemp("moving")
+    repository = Repository(folder / "fleet", both.declared())
+    others = (both.east.cluster.kubeconfig,)
+    made = Fleet(both.west, repository, both.kubeconfig_of(folder), folder / "controller.log", others=others)
+    yield made
+    made.stop()
+    both.sweep()
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +149,7 @@ def own_fleet(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fl
     while _shared:
         _shared.pop().stop()
     lab.sweep()
-    made = make_fleet(lab, tmp_path_factory.mktemp("own"))
+    made = make_fleet(lab, tmp_path_factory.mktemp("own"), dark=False)
     yield made
     made.stop()
     lab.sweep()

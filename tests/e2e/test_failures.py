@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from reconciler.core.decide import ATTEMPTS_MAX
+from reconciler.core.guard import ATTEMPTS_MAX
 from tests.e2e.fleet import Fleet, message
 from tests.e2e.lab import is_complete, is_stopped, steps_of
 from tests.e2e.service import QUICK, lifecycle_job, says

@@ -81,7 +81,25 @@ def test_templates_label_their_runs_and_take_a_mutex_per_environment(name):
     mutex = "{{workflow.parameters.tenant}}.{{workflow.parameters.environment}}"
     assert spec["synchronization"] == {"mutexes": [{"name": mutex}]}
     required = [item["name"] for item in spec["arguments"]["parameters"] if "value" not in item]
-    assert required == ["tenant", "environment"]
+    assert required == ["tenant", "environment", *(["name"] if name == "tenant-admin" else [])]
+
+
+def test_what_all_templates_say_they_say_alike():
+    """What Argo has no way to share between templates: the pods' surroundings, the bridge, and when it is repeated."""
+    specs = [item["spec"] for item in of_kind("ClusterWorkflowTemplate").values()]
+    own = {"entrypoint", "arguments", "workflowMetadata", "templates", "volumes"}
+    assert all(_without(spec, own) == _without(specs[0], own) for spec in specs)
+    bridges = [item for spec in specs for item in spec["templates"] if "container" in item]
+    assert all(item["retryStrategy"] == bridges[0]["retryStrategy"] for item in bridges)
+    assert all(
+        _without(item["container"], {"args", "env", "volumeMounts"})
+        == _without(bridges[0]["container"], {"args", "env", "volumeMounts"})
+        for item in bridges
+    )
+
+
+def _without(item, names):
+    return {key: value for key, value in item.items() if key not in names}
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

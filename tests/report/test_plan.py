@@ -20,9 +20,9 @@ def test_json_has_the_fields_of_the_contract() -> None:
     assert action["steps"] == ["job/upsert/billing/billing-lifecycle"]
     assert action["reasons"] == [{"code": "field", "subject": "services", "message": 'set to ["billing"]'}]
     (hold,) = document["holds"]
-    assert (hold["reason"], hold["removals"]) == ("NotYetSupported", ["job/decommission/search/search-lifecycle"])
+    assert (hold["reason"], hold["removals"]) == ("Protected", ["job/decommission/search/search-lifecycle"])
     assert document["summary"] == {
-        "actions": {"UPSERT": 1}, "holds": {"NotYetSupported": 1}, "unchanged": 0, "findings": 0,
+        "actions": {"UPSERT": 1}, "holds": {"Protected": 1}, "unchanged": 0, "findings": 0,
     }  # fmt: skip
 
 
@@ -31,5 +31,5 @@ def test_text_says_what_why_and_what_is_held() -> None:
     assert text[0] == "~ acme/production  UPSERT  eu-west"
     assert '    because services: set to ["billing"]' in text
     assert "    runs job/upsert/billing/billing-lifecycle" in text
-    assert "! acme/production  UPSERT  held: NotYetSupported" in text
+    assert "! acme/production  UPSERT  held: Protected" in text
     assert text[-1].endswith("1 to upsert, 1 held, 0 unchanged.")

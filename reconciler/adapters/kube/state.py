@@ -32,6 +32,10 @@ class Records:
         """Replace a record. Raises Conflict when somebody wrote in between."""
         return self._kube.replace(CONFIG_MAPS, self.namespace, record.config_map_of(changed, self.namespace))
 
+    def delete(self, read: record.Record) -> None:
+        """Delete the record that was read, and no other of its name; one that is gone is deleted."""
+        self._kube.delete(CONFIG_MAPS, self.namespace, read.key.dotted, uid=read.uid)
+
     def find(self, key: Key) -> Json | None:
         """Read a record now; None where the server says that there is none."""
         return self._kube.find(CONFIG_MAPS, self.namespace, key.dotted)
@@ -63,9 +67,10 @@ class Records:
         }
         self._kube.create(EVENTS, self.namespace, body)
 
-    def patch(self, key: Key, values: dict[str, str]) -> Json:
-        """Set single keys of a record, as levers do."""
-        return self._kube.merge(CONFIG_MAPS, self.namespace, key.dotted, {"data": values})
+    def patch(self, key: Key, values: dict[str, str], version: str = "") -> Json:
+        """Set single keys of a record, as levers do. Raises Conflict when it is not of that `version` any more."""
+        guard = {"metadata": {"resourceVersion": version}} if version else {}
+        return self._kube.merge(CONFIG_MAPS, self.namespace, key.dotted, {"data": values} | guard)
 
 
 class Fleets:
@@ -78,6 +83,16 @@ class Fleets:
     def find(self) -> Json | None:
         """Read it now; None where the server says that there is none."""
         return self._kube.find(CONFIG_MAPS, self.namespace, labels.FLEET)
+
+    def create(self, values: Mapping[str, str]) -> Json:
+        """Make it again after it was lost. Raises AlreadyExists."""
+        metadata = {"name": labels.FLEET, "namespace": self.namespace, "labels": labels.managed("fleet")}
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(values)}
+        return self._kube.create(CONFIG_MAPS, self.namespace, body)
+
+    def patch(self, values: Mapping[str, str | None]) -> Json:
+        """Set single keys that have one writer."""
+        return self._kube.merge(CONFIG_MAPS, self.namespace, labels.FLEET, {"data": dict(values)})
 
     def change(self, read: Json, values: Mapping[str, str | None]) -> Json:
         """Set single keys, None takes one away. Raises Conflict when somebody wrote since it was `read`."""
@@ -103,6 +118,10 @@ class RegionState:
     def find_placement(self, key: Key) -> Json | None:
         """Read a placement now; None where the server says that there is none."""
         return self._kube.find(CONFIG_MAPS, self.namespace, key.dotted)
+
+    def delete_placement(self, key: Key) -> None:
+        """Delete a placement of which nothing is left; one that is gone is deleted."""
+        self._kube.delete(CONFIG_MAPS, self.namespace, key.dotted)
 
     def launch(self, workflow: Json) -> Json:
         """Create a Workflow. Raises AlreadyExists."""

@@ -42,6 +42,10 @@ class Store(Generic[T]):
         with self._lock:
             return [value for value, _ in self._items.values()]
 
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._items)
+
     def grouped(self, group: Hashable) -> list[T]:
         """The values of one group."""
         with self._lock:

@@ -1,0 +1,143 @@
+"""Which steps an environment should have done in a region, which of them are left, and what is to be taken away."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from reconciler.core.declaration import Declaration, uses_service
+from reconciler.core.observed import Site
+from reconciler.core.outcome import Outcome, Result
+from reconciler.core.placement import Placement
+from reconciler.core.step import Kind, Step, Verb
+
+Hashes = Mapping[Step, str]
+
+# What is done once and for all in an epoch: a later digest or another Job is no reason to export or to drop again.
+ONCE = frozenset({Verb.MIGRATE_OUT.value, Verb.MIGRATE_IN.value, Verb.DECOMMISSION.value})
+MISSING = "LifecycleJobMissing"
+
+
+def wanted_steps(declaration: Declaration, upserts: Hashes) -> dict[Step, str]:
+    """Every step that the environment should have done, with the hash that it should have been done with."""
+    return {step: job_hash for step, job_hash in upserts.items() if declaration.uses_service(step.namespace)}
+
+
+def pending_steps(wanted: Hashes, placement: Placement | None, digest: str) -> tuple[Step, ...]:
+    """The wanted steps that no outcome proves done (design §5, *Done*).
+
+    A decommission that has begun undoes what was done for its service, however it ended.
+    """
+    undone = begun_to_go(placement)
+    return tuple(
+        step
+        for step, job_hash in wanted.items()
+        if not _done(step, job_hash, placement, digest) or (step.verb == Verb.UPSERT and step.namespace in undone)
+    )
+
+
+def _done(step: Step, job_hash: str, placement: Placement | None, digest: str) -> bool:
+    outcome = placement.outcomes.get(step) if placement else None
+    if outcome is None or placement is None:
+        return False
+    if step.verb in ONCE:
+        return outcome.result is Result.SUCCEEDED and outcome.epoch == placement.epoch
+    return outcome.done(digest, job_hash, placement.epoch)
+
+
+def begun_to_go(placement: Placement | None) -> frozenset[str]:
+    """The services of which a decommission has begun here, whatever became of it."""
+    return frozenset(step.namespace for step in placement.outcomes if _decommission(step)) if placement else frozenset()
+
+
+def _decommission(step: Step) -> bool:
+    return step.kind is Kind.JOB and step.verb == Verb.DECOMMISSION
+
+
+def of_verb(offered: Hashes, verb: str) -> dict[Step, str]:
+    """Those of what is offered that have the verb."""
+    return {step: job_hash for step, job_hash in offered.items() if step.verb == verb}
+
+
+def expected_steps(verb: str, placement: Placement | None, offered: Hashes) -> dict[Step, str]:
+    """The Jobs that must run before anything is taken away here, with their hash; "" for one that is not there now.
+
+    Those discovered, plus those whose outcome shows that they had the verb (design §6, *Expected Jobs*): one that is
+    missing is not the same as one that never was. What is here and used no more is not moved, only taken away.
+    Without a placement, nothing is here.
+    """
+    if placement is None:
+        return {}
+    had = (step for step, outcome in placement.outcomes.items() if verb in (*outcome.verbs, step.verb))
+    remembered = dict.fromkeys((Step(Kind.JOB, verb, step.target) for step in had if step.kind is Kind.JOB), "")
+    concerned = here(placement) if verb == Verb.DECOMMISSION else frozenset()
+    found = {**remembered, **of_verb(offered, verb)}
+    return {s: hashed for s, hashed in found.items() if placement.uses(s.namespace) or s.namespace in concerned}
+
+
+def here(placement: Placement) -> frozenset[str]:
+    """The services of which the region holds something, wanted or not."""
+    return frozenset(step.namespace for step in placement.outcomes if step.kind is Kind.JOB)
+
+
+def unwanted_steps(declaration: Declaration, placement: Placement | None, offered: Hashes) -> tuple[Step, ...]:
+    """What the region has outcomes of and the declaration no longer wants, as far as it is not taken away already.
+
+    A Job that merely disappeared is not among them: its service is still wanted (design §4, *Discovery*). Neither is a
+    service that has never had a Job with the verb: nothing could take it away.
+    """
+    if placement is None:
+        return ()
+    gone = {name for name in here(placement) if not declaration.uses_service(name)}
+    steps = expected_steps(Verb.DECOMMISSION, placement, offered) if gone else {}
+    left = {step: job_hash for step, job_hash in steps.items() if step.namespace in gone}
+    return tuple(sorted(pending_steps(left, placement, "")))
+
+
+def removed_services(spec: Mapping[str, Any], placement: Placement, offered: Hashes) -> frozenset[str]:
+    """The services that are no longer wanted here and whose every decommission is done: their outcomes may go."""
+    gone = {name for name in begun_to_go(placement) if not uses_service(spec, name)}
+    steps = expected_steps(Verb.DECOMMISSION, placement, offered) if gone else {}
+    left = {step.namespace for step in pending_steps(steps, placement, "")}
+    return frozenset(gone - left)
+
+
+def missing(steps: Hashes, placement: Placement | None) -> tuple[Step, ...]:
+    """Those of the expected steps whose Job is not there, and of which a bridge has waited for it in vain."""
+    waited = (step for step, job_hash in steps.items() if not job_hash and _was_missed(step, placement))
+    return tuple(sorted(waited))
+
+
+def _was_missed(step: Step, placement: Placement | None) -> bool:
+    outcome = placement.outcomes.get(step) if placement else None
+    return outcome is not None and outcome.failed and outcome.reason == MISSING
+
+
+def asymmetries(source: Site, target: Site, spec: Mapping[str, Any]) -> Iterator[str]:
+    """Why the services' Jobs do not let the environment move: one clause for each service (design §6, *Migrate*)."""
+    outs = _by_service(expected_steps(Verb.MIGRATE_OUT, source.placement, source.offered))
+    ins = _by_service(step for step in of_verb(target.offered, Verb.MIGRATE_IN) if uses_service(spec, step.namespace))
+    for service in sorted(outs.keys() | ins.keys()):
+        yield from _asymmetry(service, outs.get(service, []), ins.get(service, []))
+
+
+def _asymmetry(service: str, outs: list[str], ins: list[str]) -> Iterator[str]:
+    for verb, jobs in ((Verb.MIGRATE_OUT, outs), (Verb.MIGRATE_IN, ins)):
+        if len(jobs) > 1:
+            yield f"service {service} has {len(jobs)} Jobs with {verb} ({', '.join(jobs)}); it may have one"
+    if outs and not ins:
+        yield f"service {service} has {Verb.MIGRATE_OUT} ({outs[0]}), but no {Verb.MIGRATE_IN} at the target"
+    if ins and not outs:
+        yield f"service {service} has {Verb.MIGRATE_IN} at the target ({ins[0]}), but no {Verb.MIGRATE_OUT} here"
+
+
+def _by_service(steps: Iterable[Step]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for step in sorted(steps):
+        found.setdefault(step.namespace, []).append(step.name)
+    return found
+
+
+def surviving(placement: Placement) -> dict[Step, Outcome]:
+    """The outcomes that still say something in a new epoch: what the region holds, if it was not taken away."""
+    found = placement.outcomes.items()
+    taken = {step.namespace for step, outcome in found if _decommission(step) and not outcome.failed}
+    return {step: each for step, each in found if step.verb == Verb.UPSERT and step.namespace not in taken}
