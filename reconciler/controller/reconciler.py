@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from reconciler.controller import launch
 from reconciler.controller.accounts import Accounts
 from reconciler.controller.admin import answer_to
-from reconciler.controller.ports import FleetStore, History, RecordStore
+from reconciler.controller.ports import FleetStore, History, Json, RecordStore
 from reconciler.controller.safety import Safety
 from reconciler.controller.settings import Settings
 from reconciler.controller.sweep import Sweep, fresh_run
@@ -78,7 +78,7 @@ class Reconciler:
 
     def reconcile(self, key: Key, desired: Desired) -> Pass:
         """Bring one environment one step nearer. Raises TenantctlError; Conflict means: look again."""
-        observed = self._recorded(self._world.observe(key, desired.environments.get(key)))
+        observed = self._recorded(key, desired, self._save)
         self._sweep.sweep(self._world.regions.values(), key, observed.record)
         record = observed.record
         if record is None or record.claim is None or observed.damaged:
@@ -87,17 +87,17 @@ class Reconciler:
 
     def preview(self, key: Key, desired: Desired) -> Decision:
         """What `reconcile` would decide now, without the in-flight limit; nothing is written."""
-        observed = self._world.observe(key, desired.environments.get(key))
-        if observed.record is None and not observed.damaged:
-            observed = replace(observed, record=rebuilt(observed.sites, self._clock()) if _must(observed) else None)
+        observed = self._recorded(key, desired, lambda record: record)
         return decide(key, desired, self.safety.informed(key, desired, observed), self._clock())
 
-    def _recorded(self, observed: Observed) -> Observed:
-        """With the record made again, if regions hold the environment and there is none."""
+    def _recorded(self, key: Key, desired: Desired, keep: Callable[[Record], Record]) -> Observed:
+        """What is observed, with the record made again (and kept) if regions hold the environment and there is none."""
+        declaration = desired.environments.get(key)
+        observed = self._world.observe(key, declaration)
         if observed.record is not None or observed.damaged or not _must(observed):
             return observed
         record = rebuilt(observed.sites, self._clock())
-        return replace(observed, record=self._save(record)) if record else observed
+        return self._world.observe(key, declaration, keep(record)) if record else observed
 
     # -- deciding and acting ---------------------------------------------------------------------------------------
 
@@ -105,7 +105,8 @@ class Reconciler:
         record = observed.record
         if record is not None and self._is_over(record, observed) and key not in desired.environments:
             return self._forget(record)
-        decision = decide(key, desired, self.safety.informed(key, desired, observed), self._clock())
+        observed = self.safety.informed(key, desired, observed)
+        decision = decide(key, desired, observed, self._clock())
         if decision.action is None:
             return self._administer(desired, observed, decision)
         if not decision.action.steps and not decision.action.removals:
@@ -151,6 +152,8 @@ class Reconciler:
     def _administer(self, desired: Desired, observed: Observed, decision: Decision) -> Pass:
         """Nothing that is declared is launched now, so what a person asked for may have its turn."""
         asked = answer_to(observed, self._clock())
+        if decision.settled and observed.region in self._world.regions:
+            self._tidy(self._world.regions[observed.region], decision.key, observed.placement)
         if asked is None or asked.record.claim is None:
             return self._settle(desired, observed, decision, asked)
         self._know_pauses()
@@ -314,6 +317,7 @@ class Reconciler:
         concluded = self._concluded(record, placement, run, region)
         decision = self._decision_after(concluded, region, placement, desired)
         saved = self._save(self._with_status(concluded, desired, decision))
+        self._tidy(region, record.key, placement)
         last = concluded.history[-1]
         self._tell(saved, last.event, f"run {claim.run}: {last.message}", warning=last.event != "Succeeded")
         return Pass(record.key, last.event, claim.run, decision)
@@ -345,14 +349,21 @@ class Reconciler:
             return None
         why = "deleted" if run is None else "stopped" if run.shutdown else "over"
         patch = ended_patch(raw, name, f"run {name} was {why} before the step ended", rfc3339(self._clock()))
-        placement = read_placement(raw)
-        patch = patch or replace_patch(placement, without_removed(placement, region.offers))
+        return self._patched(region, key, raw, patch)
+
+    def _tidy(self, region: RegionWatch, key: Key, placement: Placement | None) -> None:
+        """Take away what the placement says of services that are gone now; nothing in most cases."""
+        patch = replace_patch(placement, without_removed(placement, region.offers)) if placement else []
+        if patch:
+            self._patched(region, key, {}, patch)
+
+    def _patched(self, region: RegionWatch, key: Key, raw: Json, patch: list[Json]) -> Placement:
         try:
             raw = region.state.patch_placement(key, patch) if patch else raw
         except Unprocessable as error:
             raise Conflict(f"placement {key.dotted} was changed meanwhile: look again") from error
         region.placements.put(raw)
-        return placement if patch == [] else read_placement(raw)
+        return read_placement(raw)
 
     def _fresh_placement(self, region: RegionWatch, key: Key) -> Placement | None:
         raw = region.state.find_placement(key)

@@ -232,9 +232,9 @@ class World:
         """How many claims are open in a region."""
         return len(self.records.grouped(region))
 
-    def observe(self, key: Key, declaration: Declaration | None) -> Observed:
-        """What is known of one environment now."""
-        found = self.record(key)
+    def observe(self, key: Key, declaration: Declaration | None, made_again: Record | None = None) -> Observed:
+        """What is known of one environment now. `made_again`: a record that is not stored yet."""
+        found = made_again or self.record(key)
         record = found if isinstance(found, Record) else None
         region = self._region_of(key, found, declaration)
         placement = region.placement(key) if region else None

@@ -112,11 +112,18 @@ def _was_missed(step: Step, placement: Placement | None) -> bool:
 
 
 def asymmetries(source: Site, target: Site, spec: Mapping[str, Any]) -> Iterator[str]:
-    """Why the services' Jobs do not let the environment move: one clause for each service (design §6, *Migrate*)."""
+    """Why the services' Jobs do not let the environment move: one clause for each service (design §6, *Migrate*).
+
+    A service that is here and not declared any more would be taken away without a guard, so that comes first or later.
+    """
     outs = _by_service(expected_steps(Verb.MIGRATE_OUT, source.placement, source.offered))
-    ins = _by_service(step for step in of_verb(target.offered, Verb.MIGRATE_IN) if uses_service(spec, step.namespace))
+    ins = _by_service(of_verb(target.offered, Verb.MIGRATE_IN))
+    for service in sorted(here(source.placement) if source.placement else ()):
+        if not uses_service(spec, service):
+            yield f"service {service} is here and not declared any more: remove it in a commit before or after the move"
     for service in sorted(outs.keys() | ins.keys()):
-        yield from _asymmetry(service, outs.get(service, []), ins.get(service, []))
+        if uses_service(spec, service):
+            yield from _asymmetry(service, outs.get(service, []), ins.get(service, []))
 
 
 def _asymmetry(service: str, outs: list[str], ins: list[str]) -> Iterator[str]:

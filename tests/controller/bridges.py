@@ -132,7 +132,7 @@ class Bridges:
         name = f"{step.namespace}/{copy_name(step.name, run.name, step)}"
         if placed is None or memory.read("job", name) is not None:
             return
-        if not placed.admits(step):
+        if not placed.admits(step) or self.is_imported(placed, step):
             self.refused.add((run.name, step))
             return
         job = read_lifecycle_job(template) if template and memory.read("namespace", step.namespace) else None
@@ -140,6 +140,11 @@ class Bridges:
             self.fail(memory, placed, step, run.name, "VerbMissing" if job else MISSING)
             return
         self.make_copy(memory, placed, copy_of(template, job, placed, run.name, step), name)
+
+    def is_imported(self, placed: Placement, step: Step) -> bool:
+        """Nobody imports twice: what users wrote since would be lost."""
+        outcome = placed.outcomes.get(step) if step.verb == Verb.MIGRATE_IN else None
+        return outcome is not None and outcome.result is Result.SUCCEEDED and outcome.epoch == placed.epoch
 
     def fail(self, memory: Cluster, placed: Placement, step: Step, run: str, reason: str) -> None:
         """Without a copy; what the Job could do when it ran last is kept."""

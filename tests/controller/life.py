@@ -176,13 +176,12 @@ class Life(Bridges):
         for memory, raw in chosen(self.runs(completed=completed), which):
             memory.remove("run", raw["metadata"]["name"])
 
-    def run_by_hand(self, key: Key, region: str) -> None:
+    def run_by_hand(self, key: Key, region: str, verb: str = Verb.UPSERT) -> None:
         self.versions += 1
         parameters = [{"name": "tenant", "value": key.tenant}, {"name": "environment", "value": key.environment}]
         metadata = {"name": f"hand-{self.versions}", "namespace": Memory.namespace}
-        self.regions[region].put(
-            "run", metadata["name"], {"metadata": metadata, "spec": {"arguments": {"parameters": parameters}}}
-        )
+        spec = {"workflowTemplateRef": {"name": f"tenant-{verb}"}, "arguments": {"parameters": parameters}}
+        self.regions[region].put("run", metadata["name"], {"metadata": metadata, "spec": spec})
 
     def patch_record(self, key: Key, data: Json) -> None:
         raw = self.control.read("record", key.dotted)
@@ -207,8 +206,14 @@ class Life(Bridges):
             self.damaged.pop((CONTROL, "record", key.dotted), None)
             self.control.remove("record", key.dotted)
 
+    def delete_fleet(self) -> None:
+        if self.control.read("fleet", labels.FLEET):
+            self.control.remove("fleet", labels.FLEET)
+
     def delete_placement(self, key: Key, region: str) -> None:
         if self.regions[region].read("placement", key.dotted):
+            for service in self.stores.of(region, key):
+                self.stores.orphan(Place(region, key, service))
             self.changes += 1
             self.damaged.pop((region, "placement", key.dotted), None)
             self.regions[region].remove("placement", key.dotted)

@@ -25,18 +25,24 @@ class Stores:
     """All stores, and all archives by the key of their manifest.
 
     `frozen`: those that were exported and not upserted since: nobody can write there. `given_up`: stores that somebody
-    has let go, by a commit or an approval: only those may be dropped where nothing else has what is in them.
+    has let go, by a commit or an approval: only those may be dropped where nothing else has what is in them. `orphans`:
+    those that tenantctl cannot know of, since somebody deleted what said so, or let them stay; `replaceable`: where
+    such a one has been, so that a move there may overwrite it.
     """
 
     content: dict[Place, Content] = field(default_factory=dict)
     frozen: set[Place] = field(default_factory=set)
     archives: dict[str, Content] = field(default_factory=dict)
     given_up: set[Place] = field(default_factory=set)
+    orphans: set[Place] = field(default_factory=set)
+    replaceable: set[Place] = field(default_factory=set)
     written: int = 0
 
     def upsert(self, place: Place) -> None:
+        """It lives: whoever gave it up before meant what was there then."""
         self.content.setdefault(place, frozenset())
-        self.frozen.discard(place)
+        for marks in (self.frozen, self.given_up, self.orphans):
+            marks.discard(place)
 
     def write(self, place: Place) -> None:
         if place in self.content and place not in self.frozen:
@@ -48,7 +54,13 @@ class Stores:
         self.frozen.add(place)
 
     def imported(self, place: Place, manifest: str) -> None:
+        lost = self.content.get(place, frozenset()) - self.archives[manifest] - self.elsewhere(place)
+        assert not lost or place in self.replaceable, f"{set(lost)} in {place} is overwritten"
         self.content[place] = self.archives[manifest]
+
+    def orphan(self, place: Place) -> None:
+        self.orphans.add(place)
+        self.replaceable.add(place)
 
     def drop(self, place: Place) -> None:
         lost = self.content.get(place, frozenset()) - self.elsewhere(place)
