@@ -97,6 +97,14 @@ def _sync(reflector: object) -> None:
         reflector.trouble = str(error)  # type: ignore[attr-defined]
 
 
+def reader_of(location: str, world: World, clock: Callable[[], float]) -> Reconciler:
+    """For previews of a world that was written down: whatever it would write has no place to go."""
+    nowhere = NoCluster("a snapshot is no cluster")
+    records, fleets = Records(nowhere, labels.CONTROL_NAMESPACE), Fleets(nowhere, labels.CONTROL_NAMESPACE)
+    with Repository.open(location, cache=default_cache()) as past:
+        return Reconciler(world, records, Settings(), clock, GitHistory(past, world.record), fleets)
+
+
 def reconciler_of(place: Place, location: str, world: World, records: Records, settings: Settings) -> Reconciler:
     """One pass at a time over a world; `location` is the repository whose history is asked."""
     fleets = Fleets(place.control(), labels.CONTROL_NAMESPACE)
