@@ -16,6 +16,7 @@ class Credential(StrEnum):
 
     TOKEN = "token"  # noqa: S105  # a name, no token
     USERNAME = "username"
+    AUTHORITY = "ca.crt"
     SSH_KEY = "ssh-privatekey"
     KNOWN_HOSTS = "known_hosts"
     WEBHOOK_SECRET = "webhook-secret"  # noqa: S105
