@@ -1,14 +1,16 @@
 """A real git server over HTTP: `git http-backend` behind Python's own web server. For the demo and for tests.
 
 Reading only: without a login git's backend refuses pushes. `python -m tests.gitserver ROOT --host H --port P` serves
-every repository under ROOT; `serving` does so within a test.
+every repository under ROOT; `serving` does so within a test, over https and for one login where that is asked for.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -22,17 +24,30 @@ CHUNK_MAX = 64 * 1024 * 1024
 
 
 class GitServer(ThreadingHTTPServer):
-    """Serves the repositories under `root`."""
+    """Serves the repositories under `root`; with a `login` (NAME:PASSWORD) to nobody else.
+
+    `requests` are the paths that were asked for, `logins` what clients logged in with; `elsewhere` is where every
+    request is sent to instead, if anywhere.
+    """
 
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], root: Path) -> None:
+    def __init__(
+        self, address: tuple[str, int], root: Path, tls: ssl.SSLContext | None = None, login: str = ""
+    ) -> None:
         super().__init__(address, Handler)
         self.root = root.resolve()
+        self.scheme = "https" if tls else "http"
+        self.login = login
+        self.elsewhere = ""
+        self.requests: list[str] = []
+        self.logins: list[str] = []
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def url(self, repository: str) -> str:
         """The URL of a repository, for example `fleet.git`."""
-        return f"http://{self.server_address[0]}:{self.server_port}/{repository}"
+        return f"{self.scheme}://{self.server_address[0]}:{self.server_port}/{repository}"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -48,11 +63,33 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer what git asks first: which refs there are."""
-        self._answer(b"")
+        if self._admitted():
+            self._answer(b"")
 
     def do_POST(self) -> None:
         """Answer what git asks then: objects."""
-        self._answer(self._body())
+        body = self._body()
+        if self._admitted():
+            self._answer(body)
+
+    def _admitted(self) -> bool:
+        self.server.requests.append(self.path)
+        if self.server.elsewhere:
+            self._refuse(HTTPStatus.MOVED_PERMANENTLY, "Location", self.server.elsewhere + self.path)
+            return False
+        login = base64.b64decode(self.headers.get("Authorization", "").removeprefix("Basic ")).decode()
+        if login:
+            self.server.logins.append(login)
+        if self.server.login not in ("", login):
+            self._refuse(HTTPStatus.UNAUTHORIZED, "WWW-Authenticate", 'Basic realm="fleet"')
+            return False
+        return True
+
+    def _refuse(self, status: HTTPStatus, header: str, value: str) -> None:
+        self.send_response(status)
+        self.send_header(header, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing of what went well: a reconciler asks every few seconds."""
@@ -102,9 +139,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serving(root: Path, host: str = "127.0.0.1", port: int = 0) -> Iterator[GitServer]:
+def serving(
+    root: Path, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None, login: str = ""
+) -> Iterator[GitServer]:
     """A server in a thread, for the time of the block."""
-    with GitServer((host, port), root) as server:
+    with GitServer((host, port), root, tls, login) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
         thread.start()
         try:

@@ -23,12 +23,15 @@ from reconciler.controller import reconciler
 from reconciler.controller.metrics import Metrics
 from reconciler.core import conclude, errors, status
 from reconciler.core.action import HoldReason
+from reconciler.core.condition import EXPIRED
+from reconciler.core.move import Phase
 from tests.demo.fleet import git_environment
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/examples/**/*.md")])
 SAMPLE = ("tenants", "providers", "schemas", "tests/examples/services")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PROJECT = "https://github.com/example/tenantctl"
 EXIT_CODE = re.compile(r"\(exit code (\d+)\)")
 PLACEHOLDERS = {"TENANT/ENVIRONMENT": "acme/production"}
 
@@ -41,7 +44,13 @@ def _blocks(document: Path, language: str) -> list[str]:
     return [text for found, text in BLOCK.findall(document.read_text()) if found == language]
 
 
-CONSOLE = [pytest.param(text, id=f"{_name(d)}-{n}") for d in DOCUMENTS for n, text in enumerate(_blocks(d, "console"))]
+FOLLOWED = ROOT / "docs/pull-requests.md"  # from its first line to its last, in one repository
+CONSOLE = [
+    pytest.param(text, id=f"{_name(d)}-{n}")
+    for d in DOCUMENTS
+    if d != FOLLOWED
+    for n, text in enumerate(_blocks(d, "console"))
+]
 
 
 # -- examples that are run -----------------------------------------------------------------------------------------
@@ -59,11 +68,28 @@ def repository(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("text", CONSOLE)
 def test_a_console_example_prints_what_it_shows(text: str, repository: Path) -> None:
+    _follow(text, repository, _environment())
+
+
+def test_a_page_is_followed_in_a_fresh_repository(tmp_path: Path, project: Path, pre_commit_home: Path) -> None:
+    """Its files are written as it shows them; where it names this project's home, git takes our own clone."""
+    instead = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{project}.insteadOf", "GIT_CONFIG_VALUE_0": PROJECT}
+    environment = _environment() | instead | {"PRE_COMMIT_HOME": str(pre_commit_home), "NO_COLOR": "1"}
+    for language, text in BLOCK.findall(FOLLOWED.read_text()):
+        if language == "yaml":
+            file = tmp_path / text.partition("\n")[0].removeprefix("# ")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        elif language == "console":
+            _follow(text, tmp_path, environment)
+
+
+def _follow(text: str, folder: Path, environment: dict[str, str]) -> None:
     for command, expected, code in _examples(text):
         done = subprocess.run(
             ["bash", "-c", command],
-            cwd=repository,
-            env=_environment(),
+            cwd=folder,
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -111,7 +137,7 @@ def _mentioned(document: Path) -> Iterator[str]:
     lines += [line[4:] for line in prose.splitlines() if line.startswith("    ")]
     lines += re.findall(r"`(tenantctl [^`]+)`", prose)
     for line in lines:
-        command = line.removeprefix("$ ").partition("  #")[0].strip()
+        command = line.removeprefix("$ ").partition("  #")[0].partition(" > ")[0].strip()
         if command.startswith("tenantctl ") and "…" not in command and "COMMAND" not in command:
             yield command
 
@@ -153,12 +179,14 @@ def _reasons() -> set[str]:
     sources = [
         (conclude, r'stalled="(\w+)"'),
         (status, r'_triple\(\w+, "(\w+)"'),
+        (status, r'if record.move else "(\w+)"'),
         (reconciler, r'NotAllowed: "(\w+)"'),
         (reconciler, r'known.get\(type\(error\), "(\w+)"\)'),
     ]
     found = [re.findall(pattern, inspect.getsource(module)) for module, pattern in sources]
     assert all(found), "a pattern finds nothing: the code says its reasons in another way now"
-    return {reason.value for reason in HoldReason} | {name for names in found for name in names}
+    fixed = {reason.value for reason in HoldReason} | {phase.value for phase in Phase} | {EXPIRED}
+    return fixed | {name for names in found for name in names}
 
 
 def test_the_runbook_has_every_reason_and_no_other() -> None:
@@ -169,6 +197,24 @@ def test_the_runbook_says_which_holds_stall() -> None:
     table = _table("docs/operations.md", "When something is stuck")
     said = {reason: table[reason].split("|")[2].strip() == "yes" for reason in HoldReason}
     assert said == {reason: reason.stalls for reason in HoldReason}
+
+
+def test_every_guard_has_its_section_with_what_to_do() -> None:
+    table = _table("docs/operations.md", "When something is stuck")
+    sections = _sections("docs/operations.md", "Guards and approvals")
+    assert set(sections) == {name for name, row in table.items() if f"](#{name.lower()})" in row}
+    assert {reason for reason in HoldReason if reason.approvable} | {HoldReason.SOURCE_NOT_TRUSTED} <= set(sections)
+    for reason, text in sections.items():
+        assert re.findall(r"^\*\*(\w+):\*\*", text, re.MULTILINE) == ["Means", "Do"], reason
+        approve = HoldReason(reason).approvable or reason == HoldReason.SOURCE_NOT_TRUSTED
+        assert ("tenantctl approve" in text) is approve, reason
+
+
+def _sections(document: str, heading: str) -> dict[str, str]:
+    """The text under each heading of the third level of a section."""
+    section = (ROOT / document).read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    found = re.split(r"^### (.*)$", section, flags=re.MULTILINE)[1:]
+    return dict(zip(found[0::2], found[1::2], strict=True))
 
 
 def test_the_table_of_metrics_is_what_is_exported() -> None:

@@ -14,7 +14,9 @@ from reconciler.bridge.exits import REPEAT
 from reconciler.bridge.say import say
 from reconciler.bridge.world import World, read_world
 from reconciler.core.errors import TenantctlError, UsageError
-from reconciler.core.step import Kind, Step, Verb
+from reconciler.core.step import Kind, Step, Verb, is_verb
+
+REMOVAL = "removal"  # the stage of an upsert that takes away what is no longer wanted
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,9 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m reconciler.bridge", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     discover = commands.add_parser("discover", help="write the lists of what there is to do")
-    discover.add_argument("--verb", default=Verb.UPSERT.value, choices=[verb.value for verb in Verb])
+    discover.add_argument("--verb", default=Verb.UPSERT.value, help=f"{', '.join(Verb)} or admin.<name>")
     step = commands.add_parser("step", help="do one step")
-    step.add_argument("kind", help=", ".join(Kind))
+    step.add_argument("kind", help=", ".join((*Kind, REMOVAL)))
     step.add_argument("item", help="for example upsert/billing/billing-lifecycle")
     return parser
 
@@ -47,7 +49,8 @@ def _run(options: argparse.Namespace, world: World) -> int:
     if options.command == "discover":
         from reconciler.bridge.discover import discover
 
-        return discover(connect(), world, options.verb)
+        verb = _verb(options.verb)
+        return discover(connect(), world, verb)
     step = _step(options.kind, options.item)
     if step.kind is Kind.APPLICATION:
         from reconciler.bridge.application import run_application
@@ -58,10 +61,17 @@ def _run(options: argparse.Namespace, world: World) -> int:
     return run_job(connect(), world, step)
 
 
+def _verb(text: str) -> str:
+    """The verb of a run; that of an admin process holds a name that people type. Raises UsageError."""
+    if not is_verb(text):
+        raise UsageError(f"'{text}' is no verb; known are {', '.join(Verb)} and admin.<name>, a name like reindex")
+    return text
+
+
 def _step(kind: str, item: str) -> Step:
-    """The step to do. Raises UsageError, or says what a later version will do."""
+    """The step to do; a removal's item says its kind too. Raises UsageError, or says what a later version will do."""
     try:
-        step = Step.of_item(kind, item)
+        step = Step.parse(item) if kind == REMOVAL else Step.of_item(kind, item)
     except ValueError as error:
         raise UsageError(str(error)) from error
     if step.kind is Kind.RESOURCE:

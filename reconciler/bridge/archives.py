@@ -40,6 +40,7 @@ T = TypeVar("T")
 SPARE = timedelta(minutes=15)  # beyond the copy's deadline: clocks differ, and the last transfer has to end
 EXPORTED = "exported"  # the output by which a Job says that it had nothing to export
 TOLD_MOST = 3
+PATIENCE_SECONDS = 30.0  # for one answer; the reconciler's attempts have more
 
 
 def store_of(world: World, step: Step) -> ObjectStore | None:
@@ -158,7 +159,7 @@ def _size(manifest: Manifest) -> str:
 def _asked(call: Callable[[], T]) -> T:
     """What the object store answers. Raises StepFailed: transient when it does not."""
     try:
-        return patiently(call)
+        return patiently(call, PATIENCE_SECONDS)
     except Unavailable as error:
         raise StepFailed(failed(FailureClass.TRANSIENT, "ObjectStoreUnavailable", str(error))) from error
     except TenantctlError as error:

@@ -54,7 +54,7 @@ def make(kube: Kube, world: World, step: Step) -> Copy:
     store_of(world, step)
     raw, job = lifecycle_job(kube, world, step)
     kind = labels.TRIAL if world.trial else labels.COPY
-    body = copy_of(raw, job, placement, world.run, step, kind)
+    body = copy_of(raw, job, placement, world.run, step, kind, world.parameters)
     try:
         made = patiently(lambda: kube.create(JOBS, step.namespace, body))
     except AlreadyExists:
@@ -72,7 +72,7 @@ def make(kube: Kube, world: World, step: Step) -> Copy:
 
 def _admit(placement: Placement, step: Step) -> None:
     """A state that admits the verb. Nothing is written otherwise: the placement is none of this run's business."""
-    if not placement.state.admits(step.verb):
+    if not placement.admits(step):
         raise Superseded(
             f"Superseded: the placement of {placement.key} is {placement.state}, which admits no {step.verb}"
         )
@@ -132,7 +132,7 @@ def begin(kube: Kube, world: World, copy: Copy) -> Copy:
     if (placement.epoch, placement.state, placement.digest) != (copy.epoch, copy.state, copy.digest):
         raise Superseded(f"Superseded: the placement of {world.key} changed before the copy ran")
     patiently(lambda: kube.request("GET", PODS.path(copy.namespace), {"limit": 1}))
-    given, grant = Injection(placement, copy.run, copy.step, copy.name), granted(kube, world, copy)
+    given, grant = Injection(placement, copy.run, copy.step, copy.name, world.parameters), granted(kube, world, copy)
     if grant:
         _equip(kube, SECRETS, grant_of(given, copy.namespace, copy.uid, grant))
     _equip(kube, CONFIG_MAPS, files_of(given, copy.namespace, copy.uid))

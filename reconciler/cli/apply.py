@@ -42,19 +42,20 @@ def command(
     timeout: float,
     retry_wait: float,
 ) -> int:
-    """Do what the plan shows, once, and wait until it is done, and for runs in progress of what the plan holds.
+    """Do what the plan shows, once, and wait until it is done, and for what the plan holds until runs are over.
 
     Exit code 1: an environment of the plan did not become Ready; 6: something is held that no run mends.
     For use without a controller, or beside one: both write guarded claims, so nothing is launched twice.
     """
-    from reconciler.cli.plan import INVALID, cluster_plan, print_plan
+    from reconciler.cli.plan import INVALID, check_id, cluster_plan, print_plan
     from reconciler.cli.wiring import Place, read_desired
 
     place = Place(context, kubeconfig)
     desired = read_desired(repository, ref)
-    plan = cluster_plan(desired, place)
+    plan = cluster_plan(desired, place, repository)
     print_plan(plan, "text")
-    _check(plan, plan_id)
+    if plan_id is not None:
+        check_id(plan, plan_id)
     keys, awaited = {action.key for action in plan.actions}, _awaited(plan) if wait else set()
     left = REFUSED if any(_is_left(hold) for hold in plan.holds if hold.key not in keys | awaited) else 0
     failed = 0
@@ -70,10 +71,11 @@ def _awaited(plan: "Plan") -> "set[Key]":
 
 
 def _passes(hold: "Hold") -> bool:
-    """Whether it is held by a run, and goes on by itself when that is over."""
-    from reconciler.core.action import HoldReason
+    """Whether it is held by a run, its own or others', and goes on by itself when that is over."""
+    from reconciler.core.action import HoldReason as Reason
 
-    return hold.reason in (HoldReason.RUN_IN_PROGRESS, HoldReason.RETRY_LATER, HoldReason.IN_FLIGHT_LIMIT)
+    runs = (Reason.RUN_IN_PROGRESS, Reason.RETRY_LATER, Reason.IN_FLIGHT_LIMIT, Reason.ROLLOUT_WAITING)
+    return hold.reason in runs
 
 
 def _is_left(hold: "Hold") -> bool:
@@ -83,19 +85,12 @@ def _is_left(hold: "Hold") -> bool:
     return hold.reason is not HoldReason.INVALID_DECLARATION and not _passes(hold)
 
 
-def _check(plan: "Plan", plan_id: str | None) -> None:
-    from reconciler.core.errors import Refused
-
-    if plan_id is not None and plan.id != plan_id:
-        raise Refused(f"the plan is now {plan.id}, not {plan_id}; read it again")
-
-
 def _confirmed(plan: "Plan", awaited: "set[Key]") -> bool:
     from reconciler.core.errors import UsageError
 
     if not sys.stdin.isatty():
         raise UsageError("nobody to ask: say --yes, or --plan ID with --yes")
-    waiting = f", and wait for {count(len(awaited), 'environment')} with a run in progress" if awaited else ""
+    waiting = f", and wait for {count(len(awaited), 'environment')} that must wait for runs" if awaited else ""
     return click.confirm(f"Apply {count(len(plan.actions), 'action')}{waiting}?", err=True)
 
 

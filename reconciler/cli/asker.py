@@ -22,6 +22,11 @@ def who(kube: Kube) -> str:
 
 
 def mark_of(kube: Kube, reason: str, **fields: Any) -> Mark:
-    """The mark of the caller, made now. Its time is exact, so that no two marks are the same."""
+    """The mark of the caller, made now."""
+    return mark_by(who(kube), reason, **fields)
+
+
+def mark_by(by: str, reason: str, **fields: Any) -> Mark:
+    """The mark of a known caller, made now. Its time is exact, so that no two marks are the same."""
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return Mark(who(kube), at, cut(printable(" ".join(reason.split())), REASON_MAX), **fields)
+    return Mark(by, at, cut(printable(" ".join(reason.split())), REASON_MAX), **fields)

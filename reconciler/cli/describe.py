@@ -47,6 +47,8 @@ def environment(key: "Key", namespace: str, context: str | None, kubeconfig: str
 
 
 def _record_lines(record: "Record", suspended: "list[Suspension]") -> Iterator[str]:
+    from reconciler.core.approval import Approval
+
     policy = record.policy
     yield f"Environment:  {record.key}"
     if policy.display_name:
@@ -60,11 +62,32 @@ def _record_lines(record: "Record", suspended: "list[Suspension]") -> Iterator[s
     yield f"Attempted:    {record.attempted_revision or '-'}"
     if record.claim:
         yield f"In progress:  run {record.claim.run}, attempt {record.claim.attempt}, since {record.claim.at}"
+    yield from _move_lines(record)
     yield from (f"Suspended:    {each}" for each in suspended)
+    approval = Approval.load(record.approval) if record.approval else None
+    if approval and approval.valid(time.time()):
+        yield f"Approved:     {approval}"
     yield "Conditions:"
     for condition in record.conditions:
         why = f"  {condition.reason}: {condition.message}" if condition.reason else ""
         yield f"  {condition.type:<12}{condition.status!s:<7}since {condition.since}{why}"
+
+
+def _move_lines(record: "Record") -> Iterator[str]:
+    """Where a move stands, what that means, and why it waits."""
+    if record.gone:
+        yield f"Gone:         decommissioned at {record.gone}; declared again, it comes back with its history"
+    move = record.move
+    if move is None:
+        return
+    yield f"Move:         {move.source} → {move.to}, {move.phase} (begun {move.at}, epoch {move.epoch})"
+    yield f"              {move.phase.meaning.format(source=move.source, to=move.to, cleans=move.cleans)}"
+    if move.without_source:
+        yield f"              the data in {move.source} was given up by an approval"
+    for service, archive in sorted(move.archives.items()):
+        yield f"              exported by {service}: {archive.get('key', '-')}"
+    if move.attempts.message:
+        yield f"              attempt {move.attempts.count}: {move.attempts.message}"
 
 
 def _step_lines(placement: "Placement | None") -> Iterator[str]:

@@ -1,10 +1,11 @@
-"""`tenantctl get`: lists of environments and runs."""
+"""`tenantctl get`: lists of environments, runs and rollouts."""
 
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.cli.get_rollouts import command as rollouts_command
 from reconciler.cli.options import KEY, Group, cluster_options, output_option
 from reconciler.cli.output import as_json, as_yaml, count, data, note, table
 
@@ -19,12 +20,21 @@ if TYPE_CHECKING:
     Found = tuple[Record, list[Suspension]]
 
 FORMATS = ("text", "wide", "json", "yaml", "name")
-ALIASES = {"environment": "environments", "env": "environments", "envs": "environments", "run": "runs"}
+ALIASES = {
+    "environment": "environments",
+    "env": "environments",
+    "envs": "environments",
+    "run": "runs",
+    "rollout": "rollouts",
+}
 
 
 @click.group(cls=Group, aliases=ALIASES)
 def command() -> None:
-    """List environments or runs."""
+    """List environments, runs or rollouts."""
+
+
+command.add_command(rollouts_command, "rollouts")
 
 
 @command.command(name="environments")
@@ -33,6 +43,7 @@ def command() -> None:
 @click.option("--region", help="Only those in this region.")
 @click.option("--not-ready", is_flag=True, help="Only those that are not Ready.")
 @click.option("--suspended", is_flag=True, help="Only those for which nothing is launched now.")
+@click.option("--gone", is_flag=True, help="Also those that were decommissioned, as long as their record is kept.")
 @cluster_options
 @output_option(*FORMATS)
 def environments(
@@ -41,6 +52,7 @@ def environments(
     region: str | None,
     not_ready: bool,
     suspended: bool,
+    gone: bool,
     context: str | None,
     kubeconfig: str | None,
     output: str,
@@ -51,7 +63,11 @@ def environments(
 
     kube = connect(context, kubeconfig)
     fleet = fleet_of(kube)
-    found = [record_of(kube, key) for key in keys] if keys else list(all_records(kube))
+    found = (
+        [record_of(kube, key) for key in keys]
+        if keys
+        else [each for each in all_records(kube) if gone or not each.gone]
+    )
     shown = [
         (record, suspensions_of(record, fleet))
         for record in found
@@ -110,8 +126,14 @@ def _environment_row(record: "Record", pauses: "list[Suspension]") -> list[str]:
     since = age(ready.since, time.time()) if ready else "-"
     revision = record.applied_revision[:7] or "-"
     reason = ready.reason if ready else "-"
-    place = [record.key.tenant, record.key.environment, record.region]
+    place = [record.key.tenant, record.key.environment, _region(record)]
     return [*place, _ready(record), reason, revision, since, _suspended(pauses)]
+
+
+def _region(record: "Record") -> str:
+    """Where it is, and where it is going to."""
+    move = record.move
+    return record.region if move is None or move.to == record.region else f"{record.region} → {move.to}"
 
 
 def _suspended(pauses: "list[Suspension]") -> str:

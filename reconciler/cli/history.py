@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def command(key: "Key | None", context: str | None, kubeconfig: str | None, output: str) -> int:
     """Show what was done to one environment: the last ten runs and interventions, the newest last.
 
-    Without an environment: the last twenty suspensions of tenants, of regions and of everything, and their ends.
+    Without an environment: the last twenty suspensions of tenants, of regions and of everything, their ends, and
+    commits that were approved as the source.
     """
     from reconciler.adapters.kube import connect
     from reconciler.cli.records import entries_json, fleet_of, record_of

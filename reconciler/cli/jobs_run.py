@@ -8,12 +8,14 @@ import secrets
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.options import annotation_option, cluster_options
 from reconciler.cli.output import note
+from reconciler.cli.parameters import parameter
+from reconciler.cli.trial_store import TrialStore, trial_store
 from reconciler.core.step import Kind, Step, Verb, is_verb, suffix
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ NO_COMMIT = "0" * 40
 @click.option("--tier", default="standard", show_default=True, metavar="NAME", help="TENANT_TIER.")
 @click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter; can be repeated.")
 @click.option("--twice", is_flag=True, help="Once more when it succeeded: it has to be idempotent.")
+@click.option("--archives", metavar="URL", help="For migrate-out and migrate-in: the object store.")
+@click.option("--archives-credentials", metavar="FILE", help="Its credentials, as 'tenantctl install' takes them.")
+@click.option("--import", "imported", metavar="KEY@SHA256", help="For migrate-in: the archive, as migrate-out says it.")
 @click.option("--keep", is_flag=True, help="Leave the copies and their pods, for a look at them.")
 @annotation_option
 @cluster_options
@@ -48,6 +53,9 @@ def command(
     tier: str,
     parameters: tuple[str, ...],
     twice: bool,
+    archives: str | None,
+    archives_credentials: str | None,
+    imported: str | None,
     keep: bool,
     annotations: tuple[str, ...],
     context: str | None,
@@ -62,26 +70,25 @@ def command(
     from reconciler.adapters.kube import connect
 
     step = _step(job, verb)
+    store = trial_store(step, archives, archives_credentials, imported)
     placement = _placement(_declaration(tenant, environment, region, tier, parameters), verb)
     kube = connect(context, kubeconfig)
     try:
         keys = _known(kube, step, annotations)
-        return _times(kube, [_world(placement, keys) for _ in range(2 if twice else 1)], step, keep)
+        return _times(kube, [_world(placement, keys, store) for _ in range(2 if twice else 1)], step, keep)
     finally:
         kube.close()
 
 
 def _step(job: str, verb: str) -> Step:
-    """The step to do. Raises UsageError, or says what is not there yet."""
-    from reconciler.core.errors import TenantctlError, UsageError
+    """The step to do. Raises UsageError."""
+    from reconciler.core.errors import UsageError
 
     namespace, _, name = job.partition("/")
     if not namespace or not name or "/" in name:
         raise UsageError(f"'{job}' is no Job; write NAMESPACE/JOB, for example billing/billing-lifecycle")
     if not is_verb(verb):
         raise UsageError(f"--verb {verb}: known are {', '.join(Verb)} and admin.<name>")
-    if verb in (Verb.MIGRATE_OUT, Verb.MIGRATE_IN):
-        raise TenantctlError(f"{verb} needs an object store; not supported yet")
     return Step(Kind.JOB, verb, (namespace, name))
 
 
@@ -95,34 +102,13 @@ def _declaration(tenant: str, environment: str, region: str, tier: str, paramete
     from reconciler.core.explain import KNOWN_VERSION
     from reconciler.core.schema import Kind as Document
 
-    spec = {"region": region, "tier": tier, "parameters": dict(map(_parameter, parameters))}
+    spec = {"region": region, "tier": tier, "parameters": dict(map(parameter, parameters))}
     metadata = {"name": environment, "tenant": tenant}
     raw = {"apiVersion": KNOWN_VERSION, "kind": Document.ENVIRONMENT.title, "metadata": metadata, "spec": spec}
     document = parse(Document.ENVIRONMENT, json.dumps(raw).encode())
     if document.problems:
         raise UsageError("; ".join(problem.message for problem in document.problems))
     return Declaration.of(effective({}, document.value))
-
-
-def _parameter(text: str) -> tuple[str, Any]:
-    """A parameter as YAML in a declaration means it: `250` is a number, `"250"` a text. Raises UsageError."""
-    import json
-
-    from reconciler.core.errors import UsageError
-    from reconciler.core.scalar import plain
-
-    name, separator, value = text.partition("=")
-    if not separator:
-        raise UsageError(f"--param {text}: write NAME=VALUE")
-    if value.startswith('"'):
-        try:
-            return name, str(json.loads(value))
-        except ValueError as error:
-            raise UsageError(f"--param {name}: {error}") from error
-    read, _, message = plain(value)
-    if message:
-        raise UsageError(f"--param {name}: {message}")
-    return name, "" if value == "" else read
 
 
 def _placement(declaration: "Declaration", verb: str) -> "Placement":
@@ -154,12 +140,15 @@ def _known(kube: "Kube", step: Step, annotations: Sequence[str]) -> tuple[str, .
     return keys
 
 
-def _world(placement: "Placement", annotations: tuple[str, ...]) -> "World":
+def _world(placement: "Placement", annotations: tuple[str, ...], store: TrialStore) -> "World":
     """What the bridge is told: a run of its own that nothing else has the name of."""
     from reconciler.bridge.world import Trial, World
 
     run = f"trial-{suffix(secrets.token_hex(16))}"
-    return World(placement.key, run, "", {}, annotations=annotations, trial=Trial(placement))
+    return World(
+        placement.key, run, "", {}, annotations=annotations, trial=Trial(placement, store.imports),
+        archives=store.url, archives_credentials=store.credentials,
+    )  # fmt: skip
 
 
 def _times(kube: "Kube", worlds: "list[World]", step: Step, keep: bool) -> int:
@@ -203,6 +192,8 @@ def _show(world: "World") -> None:
     for outcome in world.trial.outcomes[-1:]:
         for name, value in outcome.outputs.items():
             say(f"output {name}: {json.dumps(value)}")
+        if outcome.archive:
+            say(f"archive: {outcome.archive.key}@{outcome.archive.sha256}")
 
 
 def _interrupted(kube: "Kube", world: "World", step: Step) -> int:

@@ -73,6 +73,8 @@ def record_json(record: Record) -> Json:
         "appliedRevision": record.applied_revision,
         "appliedDigest": record.applied_digest,
         "policy": record.policy.to_json(),
+        "gone": record.gone or None,
+        "move": record.move.to_json() if record.move else None,
         "claim": _claim_json(record),
         "attempts": _attempts_json(record),
         "conditions": [_fields(item) for item in record.conditions],

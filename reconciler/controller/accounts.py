@@ -10,7 +10,7 @@ from reconciler.controller.ports import FleetStore, History
 from reconciler.controller.world import World
 from reconciler.core.desired import Desired
 from reconciler.core.errors import AlreadyExists
-from reconciler.core.fleet import ACCEPTED, RECORDS, SOURCE, Fleet
+from reconciler.core.fleet import RECORDS, Fleet
 
 
 class Accounts:
@@ -55,6 +55,6 @@ class Accounts:
         return all(self._world.record(key) is not None for key in self._world.placed_keys())
 
     def _accept(self, desired: Desired, fleet: Fleet, there: int) -> None:
-        if fleet.accepted == desired.revision or self._history.trust(desired, fleet, there):
-            return
-        self._world.fleets.put(self._fleets.patch({ACCEPTED: desired.revision, SOURCE: None}))
+        values = self._history.accepted(desired, fleet, there)
+        if values:
+            self._world.fleets.put(self._fleets.patch(values))

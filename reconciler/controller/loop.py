@@ -16,6 +16,7 @@ from reconciler.controller.queue import WorkQueue
 from reconciler.controller.reconciler import Pass, Reconciler
 from reconciler.controller.settings import Settings
 from reconciler.controller.source import Request, Source
+from reconciler.controller.turns import Call, Turns
 from reconciler.controller.world import Listeners, RegionWatch, World
 from reconciler.core.action import HoldReason
 from reconciler.core.condition import READY
@@ -27,9 +28,11 @@ from reconciler.core.record import Record, condition
 from reconciler.core.region import Region
 
 PATIENCE = 5.0  # how long a pass in progress may take when we are asked to end; any pass may be cut off
+FINDINGS_TOLD = 100  # in the log, of one commit: a commit may hold any number of them, and `validate` tells them all
 RETRY_FIRST = 0.2
 RETRY_FOR_GOOD = 15.0  # an error that time alone does not mend: somebody grants a right meanwhile
 RETRY_MOST = 120.0
+HALT_PATIENCE = 60.0  # a rollout that is halted by a failure goes on if the next attempt succeeds
 
 log = structlog.get_logger()
 
@@ -48,6 +51,7 @@ class Loop:
         self._add_region = add_region
         self._failures: dict[Key, int] = {}
         self._waiting: dict[str, dict[Key, tuple[int, int, int, Key]]] = {}
+        self._turns = Turns()
         self._asked: dict[Key, str] = {}
         self._fresh: dict[Key, str] = {}
         self._lock = threading.Lock()
@@ -71,6 +75,7 @@ class Loop:
             freed=self._freed,
             region=self._region_changed,
             paused=self._paused,
+            rolled=self._rolled,
             control=_control_changed,
         )
 
@@ -134,8 +139,11 @@ class Loop:
 
     def _report(self, desired: Desired) -> None:
         log.info("commit read", revision=desired.revision, environments=len(desired.environments))
-        for finding in desired.findings:
+        for finding in desired.findings[:FINDINGS_TOLD]:
             log.warning("declaration invalid", revision=desired.revision, finding=str(finding))
+        untold = len(desired.findings) - FINDINGS_TOLD
+        if untold > 0:
+            log.warning("more declarations invalid", revision=desired.revision, findings=untold)
 
     def _watch_regions(self, desired: Desired) -> None:
         """Watch the regions that are listed, each at its place; an unreadable list ends nothing."""
@@ -236,6 +244,15 @@ class Loop:
             first = heapq.nsmallest(2, waiting, key=lambda key: waiting[key])
         self.queue.add(first)
 
+    def _rolled(self, region: str) -> None:
+        """How far an environment is in a rollout may have changed: look at those whose turn has come by that."""
+        self._call(self._turns.called(region, self.world.rollouts))
+
+    def _call(self, call: Call) -> None:
+        self.queue.add(self._in_order(call.now))
+        for key in call.later:
+            self.queue.add_after(key, HALT_PATIENCE)
+
     # -- work ------------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
@@ -251,6 +268,7 @@ class Loop:
         desired = self.desired
         assert desired is not None
         self._wait_no_more(key)
+        self._turns.forget(key)
         with self._metrics.seconds.time():
             try:
                 self._done(self.reconciler.reconcile(key, desired))
@@ -282,6 +300,7 @@ class Loop:
         self.changed.set()
         self._metrics.passes.labels(done.event).inc()
         self._wait_for_place(done)
+        self._call(self._turns.note(done.key, done.decision.holds if done.decision else (), self.world.rollouts))
         if done.event not in ("unchanged", "held", "in progress"):
             log.info(
                 "reconciled", tenant=done.key.tenant, environment=done.key.environment, did=done.event, run=done.run
@@ -290,6 +309,9 @@ class Loop:
             self.queue.add_after(done.key, done.again_after)
 
     def _wait_for_place(self, done: Pass) -> None:
+        if done.place:  # an admin process, for which somebody is waiting: first of all
+            with self._lock:
+                self._waiting.setdefault(done.place, {})[done.key] = (-1, 0, 0, done.key)
         for hold in done.decision.holds if done.decision else ():
             if hold.reason is HoldReason.IN_FLIGHT_LIMIT and hold.action:
                 region = hold.action.where

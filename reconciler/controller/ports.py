@@ -45,6 +45,8 @@ class History(Protocol):
 
     def trust(self, desired: Desired, fleet: Fleet, records: int) -> str: ...
 
+    def accepted(self, desired: Desired, fleet: Fleet, records: int) -> Mapping[str, str | None]: ...
+
 
 class RegionCluster(Protocol):
     """Placements, runs and copies of one region; reads are live, writes return what the server stored."""

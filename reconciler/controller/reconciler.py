@@ -5,21 +5,24 @@ Level-based: it gets a key and looks at everything again; any pass may be the fi
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from reconciler.controller import launch
 from reconciler.controller.accounts import Accounts
-from reconciler.controller.ports import FleetStore, History, RecordStore
+from reconciler.controller.admin import answer_to
+from reconciler.controller.ports import FleetStore, History, Json, RecordStore
 from reconciler.controller.safety import Safety
 from reconciler.controller.settings import Settings
 from reconciler.controller.sweep import Sweep, fresh_run
 from reconciler.controller.world import RegionWatch, World
 from reconciler.core.action import Action, ActionKind, Hold, HoldReason
+from reconciler.core.admin import Answer, conclude_admin, is_admin
 from reconciler.core.conclude import conclude, is_over
 from reconciler.core.decide import Decision, decide
 from reconciler.core.desired import Desired
 from reconciler.core.errors import Conflict, Damaged, NotAllowed, TenantctlError, Unavailable, Unprocessable
+from reconciler.core.guard import begun
 from reconciler.core.job_copy import genuine
 from reconciler.core.move import Phase
 from reconciler.core.names import Key
@@ -32,17 +35,22 @@ from reconciler.core.saga import arrived
 from reconciler.core.status import with_failure, with_status
 from reconciler.core.step import Verb
 from reconciler.core.times import parse_rfc3339, rfc3339, seconds_between
+from reconciler.core.tombstone import tombstone
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What one pass did, for logs and metrics. `again_after`: when to look again in any case, in seconds."""
+    """What one pass did, for logs and metrics. `again_after`: when to look again in any case, in seconds.
+
+    `place`: the region in which an admin process waits for a place; an action says that by its hold.
+    """
 
     key: Key
     event: str = "unchanged"
     run: str = ""
     decision: Decision | None = None
     again_after: float | None = None
+    place: str = ""
 
 
 class Reconciler:
@@ -72,7 +80,7 @@ class Reconciler:
 
     def reconcile(self, key: Key, desired: Desired) -> Pass:
         """Bring one environment one step nearer. Raises TenantctlError; Conflict means: look again."""
-        observed = self._recorded(self._world.observe(key, desired.environments.get(key)))
+        observed = self._recorded(key, desired, self._save)
         self._sweep.sweep(self._world.regions.values(), key, observed.record)
         record = observed.record
         if record is None or record.claim is None or observed.damaged:
@@ -81,17 +89,17 @@ class Reconciler:
 
     def preview(self, key: Key, desired: Desired) -> Decision:
         """What `reconcile` would decide now, without the in-flight limit; nothing is written."""
-        observed = self._world.observe(key, desired.environments.get(key))
-        if observed.record is None and not observed.damaged:
-            observed = replace(observed, record=rebuilt(observed.sites, self._clock()) if _must(observed) else None)
+        observed = self._recorded(key, desired, lambda record: record)
         return decide(key, desired, self.safety.informed(key, desired, observed), self._clock())
 
-    def _recorded(self, observed: Observed) -> Observed:
-        """With the record made again, if regions hold the environment and there is none."""
+    def _recorded(self, key: Key, desired: Desired, keep: Callable[[Record], Record]) -> Observed:
+        """What is observed, with the record made again (and kept) if regions hold the environment and there is none."""
+        declaration = desired.environments.get(key)
+        observed = self._world.observe(key, declaration)
         if observed.record is not None or observed.damaged or not _must(observed):
             return observed
         record = rebuilt(observed.sites, self._clock())
-        return replace(observed, record=self._save(record)) if record else observed
+        return self._world.observe(key, declaration, keep(record)) if record else observed
 
     # -- deciding and acting ---------------------------------------------------------------------------------------
 
@@ -99,33 +107,38 @@ class Reconciler:
         record = observed.record
         if record is not None and self._is_over(record, observed) and key not in desired.environments:
             return self._forget(record)
-        decision = decide(key, desired, self.safety.informed(key, desired, observed), self._clock())
+        observed = self.safety.informed(key, desired, observed)
+        decision = decide(key, desired, observed, self._clock())
         if decision.action is None:
-            return self._settle(desired, observed, decision)
+            return self._administer(desired, observed, decision)
         if not decision.action.steps and not decision.action.removals:
             return self._act_without_run(desired, observed, decision)
+        self._know_pauses()
+        with self._place(decision.action.where, key, desired) as free:
+            if not free:
+                return self._settle(desired, observed, _limited(decision))
+            return self._launch(decision, desired, observed)
+
+    def _know_pauses(self) -> None:
+        """Nothing is launched while it is not known what is suspended. Raises Unavailable."""
         if self._world.fleet_watch.trouble:
             raise Unavailable(f"whether anything is suspended is not known: {self._world.fleet_watch.trouble}")
-        if not self._reserve(decision.action, desired):
-            return self._settle(desired, observed, _limited(decision))
+
+    @contextlib.contextmanager
+    def _place(self, region: str, key: Key, desired: Desired) -> Iterator[bool]:
+        """Take one of the region's places, if one is free; the claim holds it from the moment it is written."""
+        listed = desired.regions.get(region) or self._world.regions[region].region
+        with self._lock:
+            launching = self._launching.setdefault(region, set())
+            free = self._world.in_flight(region) + len(launching) < listed.in_flight_limit
+            if free:
+                launching.add(key)
         try:
-            return self._launch(decision, desired, observed)
+            yield free
         finally:
-            self._release(decision.action)
-
-    def _reserve(self, action: Action, desired: Desired) -> bool:
-        """Take one of the region's places; the claim holds it from the moment it is written."""
-        with self._lock:
-            launching = self._launching.setdefault(action.where, set())
-            taken = self._world.in_flight(action.where) + len(launching)
-            if taken >= desired.regions[action.where].in_flight_limit:
-                return False
-            launching.add(action.key)
-            return True
-
-    def _release(self, action: Action) -> None:
-        with self._lock:
-            self._launching[action.where].discard(action.key)
+            if free:
+                with self._lock:
+                    launching.discard(key)
 
     def _launch(self, decision: Decision, desired: Desired, observed: Observed) -> Pass:
         action = decision.action
@@ -137,6 +150,23 @@ class Reconciler:
         self._post(record, self._world.regions[claim.region])
         self._tell(record, "Launched", f"run {claim.run}: {'; '.join(map(str, action.reasons))}")
         return Pass(action.key, "launched", claim.run, decision)
+
+    def _administer(self, desired: Desired, observed: Observed, decision: Decision) -> Pass:
+        """Nothing that is declared is launched now, so what a person asked for may have its turn."""
+        asked = answer_to(observed, self._clock())
+        if decision.settled and observed.region in self._world.regions:
+            self._tidy(self._world.regions[observed.region], decision.key, observed.placement)
+        if asked is None or asked.record.claim is None:
+            return self._settle(desired, observed, decision, asked)
+        self._know_pauses()
+        region = self._world.regions[asked.record.claim.region]
+        with self._place(region.name, decision.key, desired) as free:
+            if not free:
+                return replace(self._settle(desired, observed, decision), place=region.name)
+            record = self._save(self._with_status(asked.record, desired, decision))
+            self._post(record, region)
+        self._tell_news(observed.record, record)
+        return Pass(decision.key, "launched", asked.record.claim.run, decision)
 
     def _placed(self, desired: Desired, observed: Observed, action: Action) -> tuple[Record, Placement | None]:
         """The record, made if there is none, after the site's placement says what the action needs."""
@@ -164,27 +194,23 @@ class Reconciler:
         else:
             record, placement = self._placed(desired, observed, action)
         assert record is not None
-        after = self._after(record, action, placement, desired.revision)
+        after = self._after(record, action, placement, desired.revision, taken=begun(action, observed))
         if action.move and action.move.phase is Phase.THAWING and _phase(observed.record) is not Phase.THAWING:
             after = record  # just turned around: what is to be thawed is decided by the next pass
-        self._write(record, self._with_status(after, desired, replace(decision, action=None)))
+        self._write(record, self._with_status(after, desired, _left(decision, after)))
         self._tell_news(observed.record, after)
         return Pass(action.key, "applied", "", decision)
 
-    def _after(self, record: Record, action: Action, placement: Placement | None, revision: str) -> Record:
-        """The record once nothing is left to run for the action."""
+    def _after(
+        self, record: Record, action: Action, placement: Placement | None, revision: str, *, taken: bool
+    ) -> Record:
+        """The record once nothing is left to run for the action. `taken`: taking away had begun before this pass."""
         if action.kind is ActionKind.DECOMMISSION:
-            return self._tombstone(record)
+            return tombstone(record, self._clock(), counts=placement is not None and not taken)
         if action.move is not None:
             return arrived(record, action.move, placement, self._clock())
         # Of an environment that stays, the status says so together with what else is declared.
         return replace(record, applied_digest=action.digest, applied_revision=revision) if record.move else record
-
-    def _tombstone(self, record: Record) -> Record:
-        now = rfc3339(self._clock())
-        entry = Entry(at=now, event="Decommissioned", message=f"nothing of it is left in {record.region}")
-        gone = replace(record, gone=now, applied_digest="", approval="")
-        return gone.with_entry(replace(entry, region=record.region, revision=record.applied_revision))
 
     def _is_over(self, record: Record, observed: Observed) -> bool:
         """Whether it is a tombstone whose time is over, and no region can be left out."""
@@ -269,7 +295,9 @@ class Reconciler:
         claim = record.claim
         assert claim is not None
         hold = Hold(record.key, HoldReason.RUN_IN_PROGRESS, f"run {claim.run} is in progress")
-        self._write(record, self._with_status(record, desired, Decision(record.key, None, (hold,))))
+        running = Decision(record.key, None, (hold,))
+        decision = self.preview(record.key, desired) if is_admin(claim.verb) else running
+        self._write(record, self._with_status(record, desired, decision))
         return Pass(record.key, "in progress", claim.run, again_after=again_after)
 
     def _finish(self, record: Record, region: RegionWatch, desired: Desired) -> Pass:
@@ -284,12 +312,20 @@ class Reconciler:
         if not is_over(run, copies):
             return self._in_progress(record, desired, again_after=5)
         placement = self._ended(region, record.key, claim.run, run)
-        concluded = conclude(record, claim, placement, run, region.offers, self._clock(), self._settings.backoff)
+        concluded = self._concluded(record, placement, run, region)
         decision = self._decision_after(concluded, region, placement, desired)
         saved = self._save(self._with_status(concluded, desired, decision))
+        self._tidy(region, record.key, placement)
         last = concluded.history[-1]
         self._tell(saved, last.event, f"run {claim.run}: {last.message}", warning=last.event != "Succeeded")
         return Pass(record.key, last.event, claim.run, decision)
+
+    def _concluded(self, record: Record, placement: Placement | None, run: Run | None, region: RegionWatch) -> Record:
+        claim = record.claim
+        assert claim is not None
+        if is_admin(claim.verb):
+            return conclude_admin(record, claim, placement, run, self._clock())
+        return conclude(record, claim, placement, run, region.offers, self._clock(), self._settings.backoff)
 
     def _decision_after(
         self, record: Record, region: RegionWatch, placement: Placement | None, desired: Desired
@@ -311,14 +347,21 @@ class Reconciler:
             return None
         why = "deleted" if run is None else "stopped" if run.shutdown else "over"
         patch = ended_patch(raw, name, f"run {name} was {why} before the step ended", rfc3339(self._clock()))
-        placement = read_placement(raw)
-        patch = patch or replace_patch(placement, without_removed(placement, region.offers))
+        return self._patched(region, key, raw, patch)
+
+    def _tidy(self, region: RegionWatch, key: Key, placement: Placement | None) -> None:
+        """Take away what the placement says of services that are gone now; nothing in most cases."""
+        patch = replace_patch(placement, without_removed(placement, region.offers)) if placement else []
+        if patch:
+            self._patched(region, key, {}, patch)
+
+    def _patched(self, region: RegionWatch, key: Key, raw: Json, patch: list[Json]) -> Placement:
         try:
             raw = region.state.patch_placement(key, patch) if patch else raw
         except Unprocessable as error:
             raise Conflict(f"placement {key.dotted} was changed meanwhile: look again") from error
         region.placements.put(raw)
-        return placement if patch == [] else read_placement(raw)
+        return read_placement(raw)
 
     def _fresh_placement(self, region: RegionWatch, key: Key) -> Placement | None:
         raw = region.state.find_placement(key)
@@ -329,23 +372,26 @@ class Reconciler:
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
-    def _settle(self, desired: Desired, observed: Observed, decision: Decision) -> Pass:
-        """Nothing to launch: write the status if it differs."""
+    def _settle(self, desired: Desired, observed: Observed, decision: Decision, asked: Answer | None = None) -> Pass:
+        """Nothing to launch: write the status, and why a request was refused or waits, if anything differs."""
         record, declaration = observed.record, desired.environments.get(decision.key)
-        again = self._again(decision, record)
+        again = self._again(decision, record, asked)
         event = "held" if decision.holds else "unchanged"
         if record is None and (declaration is None or observed.damaged or observed.lost):
             return Pass(decision.key, event, "", decision, again)
         if record is None:
             assert declaration is not None
             record = launch.new_record(declaration, observed.placement)
-        self._write(record, self._with_status(record, desired, decision))
+        self._write(record, self._with_status(asked.record if asked else record, desired, decision))
+        if asked:
+            self._tell_news(record, asked.record)
         return Pass(decision.key, event, "", decision, again)
 
-    def _again(self, decision: Decision, record: Record | None) -> float | None:
+    def _again(self, decision: Decision, record: Record | None, asked: Answer | None) -> float | None:
         """When time alone changes something: a wait ends, it expires, or a tombstone's time is over."""
         now = self._clock()
         times = [hold.until - now for hold in decision.holds if hold.until is not None]
+        times += [asked.until - now] if asked and asked.until is not None else []
         if record is not None and record.gone:
             times.append(self._settings.keep_tombstones - seconds_between(record.gone, now) + 1)
         elif record is not None and record.policy.expires_at:
@@ -405,6 +451,13 @@ def _done_with(decision: Decision, placement: Placement | None) -> Decision:
     if placement is None or placement.digest != action.digest:
         return decision
     return replace(decision, action=None)
+
+
+def _left(decision: Decision, after: Record) -> Decision:
+    """What is left of the decision once the state says it: of a move, always something."""
+    assert decision.action is not None
+    moving = decision.action.kind is ActionKind.MIGRATE or _phase(after) is Phase.THAWING
+    return decision if moving else replace(decision, action=None)
 
 
 def _limited(decision: Decision) -> Decision:

@@ -1,6 +1,7 @@
 """The world as it is known now: stores that reflectors keep, and what they say of one environment."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +10,12 @@ from reconciler.adapters.kube.reflector import Reflector
 from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS, NAMESPACES, WORKFLOWS
 from reconciler.adapters.kube.state import RegionState
 from reconciler.adapters.kube.store import Store
+from reconciler.controller.fleet_rollouts import FleetRollouts
+from reconciler.controller.rollouts import RegionRollouts
 from reconciler.core import labels
 from reconciler.core.declaration import Declaration
-from reconciler.core.fleet import Fleet, Scope, read_fleet
+from reconciler.core.discovery import hashes_of
+from reconciler.core.fleet import EVERYTHING, Fleet, Scope, read_fleet
 from reconciler.core.job_copy import Copy, genuine, read_copy
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
 from reconciler.core.names import Key
@@ -37,7 +41,8 @@ class Damaged:
 @dataclass(frozen=True)
 class Listeners:
     """Whom changes are told to. `service` gets region and namespace; `freed` the region where a claim was closed;
-    `paused` what was suspended or resumed.
+    `paused` what was suspended or resumed, everything when a source was approved; `rolled` the region whose rollouts
+    may have gone on.
     """
 
     key: Callable[[Key], None] = lambda key: None
@@ -46,6 +51,7 @@ class Listeners:
     region: Callable[[str, str], None] = lambda region, trouble: None
     control: Callable[[str], None] = lambda trouble: None
     paused: Callable[[set[Scope]], None] = lambda scopes: None
+    rolled: Callable[[str], None] = lambda region: None
 
 
 class RegionWatch:
@@ -59,7 +65,8 @@ class RegionWatch:
         self._listeners = listeners
         self._generation = 0
         self._offers: tuple[int, Mapping[Step, str], Mapping[Step, str]] = (-1, {}, {})
-        self.placements: Store[Placement | Damaged] = Store(_placement, _key, self._keyed)
+        self.rollouts = RegionRollouts()
+        self.placements: Store[Placement | Damaged] = Store(_placement, _key, self._placement_changed)
         self.runs: Store[Run] = Store(read_run, _key, self._keyed)
         self.jobs: Store[LifecycleJob | Copy] = Store(_job_reader(annotations), _job_group, self._job_changed)
         self.namespaces: Store[str] = Store(lambda raw: str(raw["metadata"]["name"]), lambda name: None, self._enabled)
@@ -81,7 +88,7 @@ class RegionWatch:
 
     @property
     def offers(self) -> Mapping[Step, str]:
-        """Every step of the trusted lifecycle Jobs, of all lifecycle verbs: step → hash."""
+        """Every step of the trusted lifecycle Jobs, of all verbs: step → hash."""
         return self._offered()[0]
 
     @property
@@ -94,7 +101,7 @@ class RegionWatch:
         generation = self._generation
         kept_at, found, upserts = self._offers
         if kept_at != generation:
-            found = _hashes(self.trusted())
+            found = hashes_of(self.trusted())
             upserts = of_verb(found, Verb.UPSERT)
             self._offers = (generation, found, upserts)  # another thread may put an older one there: give back our own
         return found, upserts
@@ -129,6 +136,18 @@ class RegionWatch:
         """The placement of one environment."""
         return self.placements.get(self.state.namespace, key.dotted)
 
+    def recorded(self, key: Key) -> None:
+        """The record of an environment changed, by which it may take part in rollouts, or not, or be held."""
+        self.rollouts.touch(key)
+        self._listeners.rolled(self.name)
+
+    def _placement_changed(self, before: Placement | Damaged | None, after: Placement | Damaged | None) -> None:
+        key = _key(after or before)
+        if key:
+            self.rollouts.touch(key)
+            self._listeners.rolled(self.name)
+        self._keyed(before, after)
+
     def _keyed(self, before: Any, after: Any) -> None:
         key = (after or before).key
         if key:
@@ -139,12 +158,15 @@ class RegionWatch:
             if isinstance(job, Copy):
                 self._listeners.key(job.key)
             else:
-                self._generation += 1
-                self._listeners.service(self.name, job.namespace)
+                self._offer_changed(job.namespace)
 
     def _enabled(self, before: str | None, after: str | None) -> None:
+        self._offer_changed(str(after or before))
+
+    def _offer_changed(self, namespace: str) -> None:
         self._generation += 1
-        self._listeners.service(self.name, str(after or before))
+        self.rollouts.touch_held()
+        self._listeners.service(self.name, namespace)
 
     def _trouble_changed(self, trouble: str) -> None:
         self._listeners.region(self.name, trouble)
@@ -153,7 +175,9 @@ class RegionWatch:
 class World:
     """Records and the fleet of the control plane, and the watches of all regions."""
 
-    def __init__(self, control: Kube, namespace: str, listeners: Listeners) -> None:
+    def __init__(
+        self, control: Kube, namespace: str, listeners: Listeners, clock: Callable[[], float] = time.time
+    ) -> None:
         self._listeners = listeners
         self._namespace = namespace
         self.records: Store[Record | Damaged] = Store(_record, _claimed_region, self._record_changed)
@@ -163,6 +187,7 @@ class World:
         fleets = labels.selects("fleet")
         self.fleet_watch = Reflector(control, CONFIG_MAPS, self.fleets, namespace, fleets, listeners.control)
         self.regions: dict[str, RegionWatch] = {}  # replaced, never changed: others are going through it
+        self.rollouts = FleetRollouts(lambda: self.regions, self._readable, lambda: self.fleet, clock)
 
     def reflectors(self) -> list[Reflector]:
         """All reflectors."""
@@ -180,6 +205,10 @@ class World:
     def record(self, key: Key) -> Record | Damaged | None:
         """The record of one environment."""
         return self.records.get(self._namespace, key.dotted)
+
+    def _readable(self, key: Key) -> Record | None:
+        record = self.record(key)
+        return record if isinstance(record, Record) else None
 
     def keys(self) -> set[Key]:
         """The keys of all records, and of placements, which may lack theirs."""
@@ -204,9 +233,9 @@ class World:
         """How many claims are open in a region."""
         return len(self.records.grouped(region))
 
-    def observe(self, key: Key, declaration: Declaration | None) -> Observed:
-        """What is known of one environment now."""
-        found = self.record(key)
+    def observe(self, key: Key, declaration: Declaration | None, made_again: Record | None = None) -> Observed:
+        """What is known of one environment now. `made_again`: a record that is not stored yet."""
+        found = made_again or self.record(key)
         record = found if isinstance(found, Record) else None
         region = self._region_of(key, found, declaration)
         placement = region.placement(key) if region else None
@@ -221,9 +250,8 @@ class World:
             silent=silent,
             damaged=self._damage(key, found, declaration),
             fleet=self.fleet,
-            sites={
-                each.name: self._site(key, each, record) for each in self.regions.values() if each.name not in silent
-            },
+            sites={name: self._site(key, each, record) for name, each in self.regions.items() if name not in silent},
+            rollouts=self.rollouts,
         )
 
     def _site(self, key: Key, region: RegionWatch, record: Record | None) -> Site:
@@ -263,7 +291,12 @@ class World:
 
     def _fleet_changed(self, before: Fleet | None, after: Fleet | None) -> None:
         old, new = (before or Fleet()).pauses, (after or Fleet()).pauses
-        self._listeners.paused({scope for scope in {*old, *new} if old.get(scope) != new.get(scope)})
+        for region in self.regions.values() if old != new else ():
+            region.rollouts.touch_all()
+            self._listeners.rolled(region.name)
+        changed = {scope for scope in {*old, *new} if old.get(scope) != new.get(scope)}
+        approved = after is not None and after.source not in ("", before.source if before else "")
+        self._listeners.paused(changed | {EVERYTHING} if approved else changed)
 
     def _record_changed(self, before: Record | Damaged | None, after: Record | Damaged | None) -> None:
         old, new = _claimed_region(before), _claimed_region(after)
@@ -271,12 +304,9 @@ class World:
             self._listeners.freed(str(old))
         key = (after or before).key  # type: ignore[union-attr]  # a store never tells of None becoming None
         if key:
+            for region in self.regions.values():
+                region.recorded(key)
             self._listeners.key(key)
-
-
-def _hashes(jobs: Iterable[LifecycleJob]) -> dict[Step, str]:
-    ordered = sorted(jobs, key=lambda job: (job.namespace, job.name))
-    return {job.step(verb): job.hash for job in ordered for verb in Verb if job.has(verb)}
 
 
 def _record(raw: Json) -> Record | Damaged:

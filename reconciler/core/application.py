@@ -1,6 +1,7 @@
 """Applications of one environment in Argo CD: what each is called, what it says, and how it is doing.
 
-Pure: Argo CD's own JSON in, values out. `bridge.application` asks Argo CD; `core.application_status` judges what it answers.
+Pure: Argo CD's own JSON in, values out. `bridge.application` asks Argo CD, and
+`core.application_status` judges what it answers.
 """
 
 from collections.abc import Mapping

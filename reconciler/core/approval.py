@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from reconciler.core import plain_json
-from reconciler.core.action import Action
+from reconciler.core.action import Action, Hold, HoldReason
 from reconciler.core.mark import Mark
 from reconciler.core.times import parse_rfc3339
 
@@ -65,3 +65,26 @@ class Approval:
 def subject_of(action: Action) -> tuple[str, str, str]:
     """What an approval of the action names: the action, the digest, and the region where something is taken away."""
     return (action.kind.value, action.digest, action.source or action.target)
+
+
+def approval_for(action: Action, mark: Mark, *, without_source: bool = False) -> Approval:
+    """The approval of a planned action by whoever made the mark."""
+    return Approval(*subject_of(action), mark.by, mark.at, mark.reason, without_source)
+
+
+def refusal(hold: Hold, *, declared: bool) -> str:
+    """Why an approval does not lift a hold, and what does; empty where it lifts it. `declared`: its file is there."""
+    reason = hold.reason
+    if hold.action is None or not reason.approvable:
+        return f"no approval lifts {reason.value}; {_remedy(reason)}"
+    if reason is HoldReason.PROTECTED and declared:
+        return "it is protected and its file is there: commit deletionProtection: false"
+    if reason is HoldReason.SOURCE_UNREACHABLE:
+        return f"'tenantctl approve {hold.key} --without-source' goes on without its data"
+    return ""
+
+
+def _remedy(reason: HoldReason) -> str:
+    if reason is HoldReason.SOURCE_NOT_TRUSTED:
+        return "'tenantctl approve --source COMMIT' accepts the commit"
+    return "it passes by itself" if not reason.stalls else "docs/operations.md says what does"

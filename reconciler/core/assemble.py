@@ -11,7 +11,7 @@ from reconciler.core.declaration import Declaration, effective, path_of
 from reconciler.core.desired import Desired
 from reconciler.core.document import Document
 from reconciler.core.finding import Finding, Problem
-from reconciler.core.names import ENVIRONMENT_MAX, TENANT_MAX, Key, is_name
+from reconciler.core.names import Key
 from reconciler.core.region import Region
 from reconciler.core.rules import Catalogue, catalogue, identity, namespaces, whole
 from reconciler.core.schema import Kind
@@ -61,9 +61,7 @@ def _sources(key: Key) -> set[str]:
 
 def _keys_of(findings: list[Finding]) -> set[Key]:
     """The keys whose own path is refused, for example since it is a link; nothing else tells that they are there."""
-    scopes = [scope(finding.path) for finding in findings]
-    named = [(one.tenant or "", one.environment or "") for one in scopes]
-    return {Key(*pair) for pair in named if is_name(pair[0], TENANT_MAX) and is_name(pair[1], ENVIRONMENT_MAX)}
+    return {key for finding in findings if (key := scope(finding.path).key)}
 
 
 def _catalogue(layout: Layout, documents: Documents) -> Catalogue:
@@ -115,12 +113,17 @@ def _environments(layout: Layout, documents: Documents, known: Catalogue, memory
     return checked
 
 
-def _environment(key: Key, document: Document, tenant: Document | None, known: Catalogue) -> Checked:
+def alone(key: Key, document: Document, tenant: Document | None) -> Declaration | None:
+    """What two files declare by themselves, whatever regions and providers there are; None if they are not sound."""
+    return _environment(key, document, tenant, None)[0]
+
+
+def _environment(key: Key, document: Document, tenant: Document | None, known: Catalogue | None) -> Checked:
     """The declaration of a key, if its own file and its tenant's can be read, and what is wrong with it."""
     if document.value is None:
         return None, ()
     problems = list(identity(document, {"name": key.environment, "tenant": key.tenant}))
-    problems += catalogue(document, known)
+    problems += catalogue(document, known) if known else ()
     if problems or tenant is None or tenant.value is None:
         return None, tuple(problems)
     merged = effective(tenant.value, document.value)

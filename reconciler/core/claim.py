@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.core import labels, plain_json
 from reconciler.core.names import Key
-from reconciler.core.step import Kind, Step, suffix
+from reconciler.core.step import ADMIN, Kind, Step, suffix
 
 Json = dict[str, Any]
 
@@ -88,10 +88,15 @@ def workflow_of(key: Key, uid: str, claim: Claim, namespace: str) -> Json:
             "annotations": {labels.CLAIM: claim_mark(uid, claim)},
         },
         "spec": {
-            "workflowTemplateRef": {"name": f"tenant-{claim.verb}", "clusterScope": True},
+            "workflowTemplateRef": {"name": _template(claim.verb), "clusterScope": True},
             "arguments": {"parameters": [{"name": n, "value": v} for n, v in _arguments(key, claim).items()]},
         },
     }
+
+
+def _template(verb: str) -> str:
+    """One template does every admin process."""
+    return "tenant-admin" if verb.startswith(ADMIN) else f"tenant-{verb}"
 
 
 def _labels(key: Key, claim: Claim) -> dict[str, str]:
@@ -106,6 +111,11 @@ def _labels(key: Key, claim: Claim) -> dict[str, str]:
 
 def _arguments(key: Key, claim: Claim) -> Mapping[str, str]:
     items = {kind: [step.item for step in claim.steps if step.kind is kind] for kind in Kind}
-    return {"tenant": key.tenant, "environment": key.environment} | {
-        ARGUMENTS[kind]: json.dumps(items[kind]) for kind in Kind
-    }
+    where = {"tenant": key.tenant, "environment": key.environment}
+    if claim.verb.startswith(ADMIN):
+        return where | {
+            "name": claim.verb.removeprefix(ADMIN),
+            "parameters": json.dumps(dict(claim.parameters)),
+            "jobs": json.dumps(items[Kind.JOB]),
+        }
+    return where | {ARGUMENTS[kind]: json.dumps(items[kind]) for kind in Kind}

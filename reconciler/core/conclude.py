@@ -126,10 +126,5 @@ def _message(claim: Claim, run: Run | None, failed: Sequence[Outcome]) -> str:
     if run.shutdown:
         return f"run {claim.run} was stopped; 'tenantctl retry' tries again"
     if failed:
-        return "; ".join(map(_failure, failed))[:MESSAGE_MAX]
+        return "; ".join(outcome.complaint for outcome in failed)[:MESSAGE_MAX]
     return f"run {claim.run} ended without an outcome of every step: {run.message or run.phase}"[:MESSAGE_MAX]
-
-
-def _failure(outcome: Outcome) -> str:
-    owner = f" (owner: {outcome.owner})" if outcome.owner else ""
-    return f"{outcome.step.namespace}/{outcome.step.name}: {outcome.message or outcome.reason or 'failed'}{owner}"

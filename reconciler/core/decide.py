@@ -14,6 +14,7 @@ from reconciler.core.gap import gap, jobless, never_launched, numbered, upsert
 from reconciler.core.move import Move, Phase
 from reconciler.core.names import Key
 from reconciler.core.observed import Observed
+from reconciler.core.rollout_guard import rollout_hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,10 @@ def _without_source(hold: Hold, desired: Desired, observed: Observed, now: float
 
 
 def _split(action: Action, desired: Desired, observed: Observed, now: float) -> Decision:
-    """Removals that a guard holds wait; the rest of the upsert goes on without them."""
+    """What waits apart: removals that a guard holds, and Jobs whose turn in a rollout has not come."""
+    allowed = rollout_hold(action, observed, now)
+    if allowed.hold:
+        return Decision(action.key, replace(action, steps=allowed.steps) if allowed.steps else None, (allowed.hold,))
     if not action.removals or guard.begun(action, observed):
         return Decision(action.key, action)
     hold = guard.first(guard.DESTRUCTIVE, action, desired, observed, now)

@@ -11,8 +11,7 @@ from reconciler.core import labels
 from reconciler.core.declaration import uses_service
 from reconciler.core.job_copy import kueue_managed
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
-from reconciler.core.outcome import Outcome
-from reconciler.core.step import Kind, Step, Verb
+from reconciler.core.step import Step
 
 Json = dict[str, Any]
 
@@ -28,14 +27,10 @@ def steps_of(
     return {job.step(verb): job for job in sorted(chosen, key=lambda job: (job.namespace, job.name))}
 
 
-def remembered(outcomes: Mapping[Step, Outcome], spec: Mapping[str, Any], verb: str) -> set[Step]:
-    """The steps of one verb of Jobs that ran here and had it then: one that is gone meanwhile is missed, not forgotten.
-
-    What the environment uses no more is not moved; it is decommissioned where it is.
-    """
-    had = (step for step, outcome in outcomes.items() if step.kind is Kind.JOB and verb in (*outcome.verbs, step.verb))
-    steps = {Step(Kind.JOB, verb, step.target) for step in had}
-    return {step for step in steps if verb != Verb.MIGRATE_OUT or uses_service(spec, step.namespace)}
+def hashes_of(jobs: Iterable[LifecycleJob]) -> dict[Step, str]:
+    """Every step that these Jobs offer, of all verbs, with the Job's hash."""
+    ordered = sorted(jobs, key=lambda job: (job.namespace, job.name))
+    return {job.step(verb): job.hash for job in ordered for verb in job.verbs}
 
 
 @dataclass(frozen=True, slots=True)

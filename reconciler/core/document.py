@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from reconciler.core.explain import explain
 from reconciler.core.finding import Problem
 from reconciler.core.position import Path, position, problem
-from reconciler.core.schema import Kind, complies
-from reconciler.core.strict_yaml import Reading, read, too_large
+from reconciler.core.region import WORKFLOW_NAMESPACE
+from reconciler.core.schema import Kind, complies, version_of
+from reconciler.core.strict_yaml import MAX_PROBLEMS, Reading, read, too_large
 
 NAMED_LISTS = ("resources", "applications")
 
@@ -54,17 +56,24 @@ def oversized(kind: Kind) -> Document:
 
 def _document(kind: Kind, reading: Reading) -> Document:
     problems = reading.problems
-    if reading.sound and not complies(kind)(reading.value):
-        problems = tuple(sorted(set(explain(kind, reading.value, reading.source))))
-        problems = problems or (Problem(1, 1, "schema", f"the file does not keep {kind.file}"),)
+    version = version_of(reading.value)
+    if reading.sound and not complies(kind, version)(reading.value):
+        problems = _first(explain(kind, reading.value, reading.source))
+        problems = problems or (Problem(1, 1, "schema", f"the file does not keep {kind.file_of(version)}"),)
     if not problems:
-        problems = tuple(sorted(_own_rules(kind, reading)))
+        problems = _first(_own_rules(kind, reading))
     return Document(kind, reading.value if not problems else None, problems, reading.source)
+
+
+def _first(problems: Iterator[Problem]) -> tuple[Problem, ...]:
+    """As many as the reader notes of a file: a small file can be wrong in a hundred thousand ways, each told slowly."""
+    return tuple(sorted(set(islice(problems, MAX_PROBLEMS))))
 
 
 def _own_rules(kind: Kind, reading: Reading) -> Iterator[Problem]:
     if kind is Kind.REGIONS:
         yield from _unique_names(reading, ("spec", "regions"))
+        yield from _unique_places(reading)
     elif kind is Kind.PROVIDER:
         yield from _unique_names(reading, ("spec", "actions"))
     else:
@@ -86,6 +95,18 @@ def _unique_names(reading: Reading, path: Path) -> Iterator[Problem]:
             message = f"'{item['name']}' names two of {path[-1]}; give each a name of its own"
             yield problem(reading.source, (*path, index, "name"), "duplicate-name", message)
         seen.add(item["name"])
+
+
+def _unique_places(reading: Reading) -> Iterator[Problem]:
+    """Two names of one place would share every placement: a move would take away what it has just made."""
+    seen: dict[tuple[Any, str], str] = {}
+    for index, item in enumerate(_find(reading.value, ("spec", "regions")) or ()):
+        place = (item.get("context"), item.get("workflowNamespace", WORKFLOW_NAMESPACE))
+        other = seen.setdefault(place, item["name"])
+        if other != item["name"]:
+            why = "the same context and workflowNamespace; a place has one name"
+            message = f"'{item['name']}' is where '{other}' is: {why}"
+            yield problem(reading.source, ("spec", "regions", index), "duplicate-place", message)
 
 
 def _find(value: Any, path: Path) -> Any:

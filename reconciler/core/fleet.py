@@ -142,9 +142,16 @@ def with_pause(fleet: Fleet, scope: Scope, mark: Mark, now: float) -> dict[str, 
     """
     over: dict[str, str | None] = {s.data_key: None for s, found in fleet.pauses.items() if not found.in_force(now)}
     entry = Entry(mark.since, "Resumed" if mark.lifted else "Suspended", f"{scope} {mark}")
+    return over | {scope.data_key: None if mark.lifted else mark.dump(), HISTORY: _with_line(fleet, entry)}
+
+
+def with_source(fleet: Fleet, commit: str, mark: Mark) -> dict[str, str | None]:
+    """The keys to write for an approval of a commit that is not trusted by itself (`core.trust`)."""
+    entry = Entry(mark.since, "Approved", f"source {commit} {mark}")
+    return {SOURCE: commit, HISTORY: _with_line(fleet, entry)}
+
+
+def _with_line(fleet: Fleet, entry: Entry) -> str:
     lines = [*fleet.history, entry][-HISTORY_MAX:]
     history = [{"at": line.at, "event": line.event, "message": line.message} for line in lines]
-    return over | {
-        scope.data_key: None if mark.lifted else mark.dump(),
-        HISTORY: json.dumps(history, separators=(",", ":"), ensure_ascii=False),
-    }
+    return json.dumps(history, separators=(",", ":"), ensure_ascii=False)

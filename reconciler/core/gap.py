@@ -35,8 +35,8 @@ def gap(key: Key, desired: Desired, observed: Observed, now: float) -> Action | 
 
 def _placed(record: Record, observed: Observed) -> bool:
     """Whether anything may exist in the recorded region; before that, another region is only another plan."""
-    elsewhere = observed.placement and observed.region == record.region
-    return bool(record.applied_digest or record.claim or elsewhere)
+    site = observed.site(record.region)
+    return bool(record.applied_digest or record.claim or (site and site.placement))
 
 
 def decommission(key: Key, declaration: Declaration | None, observed: Observed) -> Action:

@@ -69,7 +69,8 @@ def regions(action: Action, desired: Desired, observed: Observed, now: float) ->
 
 
 def _needed(action: Action, observed: Observed) -> list[str]:
-    if action.move is not None and observed.record and observed.record.move:  # begun: each phase has its own place
+    begun_already = observed.record is not None and observed.record.move is not None
+    if action.move and (begun_already or action.move.without_source):  # each phase has its own place
         return [action.where]
     recorded = observed.record.region if observed.record and not observed.record.gone else ""
     return list(dict.fromkeys(filter(None, (action.source or recorded, action.target))))

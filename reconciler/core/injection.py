@@ -6,7 +6,7 @@ migration is granted comes from a Secret of its own (`core.grant`).
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core import labels
@@ -27,12 +27,21 @@ GROUPS = ("initContainers", "containers")
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """What is injected, and `source`: the name of the ConfigMap that holds the files."""
+    """What is injected, and `source`: the name of the ConfigMap that holds the files.
+
+    `asked`: parameters that were given to an admin process; of the same name as a declared one, they win.
+    """
 
     placement: Placement
     run: str
     step: Step
     source: str
+    asked: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """All parameters by name."""
+        return {**(self.placement.spec.get("parameters") or {}), **self.asked}
 
 
 VARIABLES = (
@@ -48,16 +57,17 @@ def variables(given: Injection) -> dict[str, str]:
     place = (key.tenant, key.environment, str(spec.get("region", "")), str(spec.get("tier", DEFAULTS["tier"])))
     values = (*place, given.step.verb, epoch, placement.revision, given.run)
     return dict(zip(VARIABLES, values, strict=True)) | {
-        PARAMETER + name.upper().replace("-", "_"): _text(value) for name, value in _parameters(placement).items()
+        PARAMETER + name.upper().replace("-", "_"): _text(value) for name, value in given.parameters.items()
     }
 
 
-def files(placement: Placement) -> dict[str, str]:
+def files(given: Injection) -> dict[str, str]:
     """The files under `/tenant` by path: the effective declaration, each parameter, and the outputs of resources."""
     import yaml
 
+    placement = given.placement
     declaration = yaml.safe_dump(dict(placement.declaration), sort_keys=False, allow_unicode=True)
-    parameters = {f"parameters/{name}": _text(value) for name, value in _parameters(placement).items()}
+    parameters = {f"parameters/{name}": _text(value) for name, value in given.parameters.items()}
     return {ENVIRONMENT_FILE: declaration} | parameters | _resources(placement)
 
 
@@ -68,11 +78,6 @@ def _resources(placement: Placement) -> dict[str, str]:
         if step.kind is Kind.RESOURCE and step.verb == Verb.UPSERT and outcome.result is Result.SUCCEEDED
     )
     return {f"resources/{step.name}.json": json.dumps(dict(outcome.outputs)) for step, outcome in done}
-
-
-def _parameters(placement: Placement) -> Mapping[str, Any]:
-    parameters: Mapping[str, Any] = placement.spec.get("parameters") or {}
-    return parameters
 
 
 def _text(value: Any) -> str:
@@ -86,7 +91,7 @@ def _file_key(path: str) -> str:
 
 def files_of(given: Injection, namespace: str, uid: str) -> Json:
     """The ConfigMap with the files, owned by the copy with that uid, so that both are deleted together."""
-    data = {_file_key(path): text for path, text in files(given.placement).items()}
+    data = {_file_key(path): text for path, text in files(given).items()}
     return _owned(given, namespace, uid) | {"kind": "ConfigMap", "data": data}
 
 
@@ -117,7 +122,7 @@ def inject(pod: Json, given: Injection) -> Json:
 
 
 def _volume(given: Injection) -> Json:
-    items = [{"key": _file_key(path), "path": path} for path in files(given.placement)]
+    items = [{"key": _file_key(path), "path": path} for path in files(given)]
     plain, granted = {"name": given.source, "items": items}, grant_source(given.step, given.source)
     if granted is None:
         return {"name": VOLUME, "configMap": plain}

@@ -128,18 +128,24 @@ def kueue_managed(template: Json) -> bool:
 
 
 def copy_of(
-    template: Json, job: LifecycleJob, placement: Placement, run: str, step: Step, kind: str = labels.COPY
+    template: Json,
+    job: LifecycleJob,
+    placement: Placement,
+    run: str,
+    step: Step,
+    kind: str = labels.COPY,
+    asked: Mapping[str, Any] | None = None,
 ) -> Json:
     """The suspended copy of a lifecycle Job for one environment, by the copy rules of design §4.
 
-    `template` is the live object, with all that the API server and Argo CD put there.
+    `template` is the live object, with all that the API server and Argo CD put there; `asked`: see `Injection`.
     """
     name = copy_name(job.name, run, step)
     marks = _marks(placement.key, run, step)
     spec = {key: value for key, value in template["spec"].items() if key not in DROPPED}
     spec |= {"suspend": True, "ttlSecondsAfterFinished": TTL_SECONDS}
     spec.setdefault("activeDeadlineSeconds", DEADLINE_SECONDS)
-    spec["template"] = _pod_template(spec["template"], marks, Injection(placement, run, step, name))
+    spec["template"] = _pod_template(spec["template"], marks, Injection(placement, run, step, name, asked or {}))
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",

@@ -32,6 +32,16 @@ class Phase(StrEnum):
     THAWING = "Thawing"
 
     @property
+    def meaning(self) -> str:
+        """What it means for the environment, for people; with `source`, `to` and `cleans` to fill in."""
+        return {
+            Phase.EXPORTING: "it is in {source}, where nothing can be written while its data is exported",
+            Phase.IMPORTING: "it is in {source}, where nothing can be written, until everything is in {to}",
+            Phase.CLEANING: "what is left of it in {cleans} is taken away",
+            Phase.THAWING: "it goes back to {source}, where it is being made writable again",
+        }[self]
+
+    @property
     def revertible(self) -> bool:
         """Whether the commit point is still ahead."""
         return self in (Phase.EXPORTING, Phase.IMPORTING)
@@ -62,6 +72,11 @@ class Move:
     def enter(self, phase: Phase, cleans: str = "") -> "Move":
         """The move in another phase; what was tried before counts no more."""
         return replace(self, phase=phase, cleans=cleans or self.cleans, attempts=Attempts())
+
+    def to_json(self) -> dict[str, Any]:
+        """What people ask for: all but the document that it is pinned to."""
+        names = ("source", "to", "phase", "epoch", "at", "digest", "revision", "cleans", "archives")
+        return {name: getattr(self, name) for name in names} | {"withoutSource": self.without_source}
 
     def dump(self) -> str:
         """The text that is kept on the record."""

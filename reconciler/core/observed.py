@@ -9,6 +9,7 @@ from reconciler.core.fleet import Fleet
 from reconciler.core.names import Key
 from reconciler.core.placement import Placement
 from reconciler.core.record import Record
+from reconciler.core.rollout import Rollouts
 from reconciler.core.step import Step
 
 Json = dict[str, Any]
@@ -88,10 +89,10 @@ class Observed:
     `upserts`: every trusted lifecycle Job of the region that has the verb, as step → hash; None when nobody looked
     (offline). `silent`: regions that do not answer, with what happened. `active`: runs of the key that are not over.
     `fleet`: what is paused for many at once. `damaged`: why the record or the placement could not be read.
-    `sites`: every region that answers. Of the fleet as a whole, each empty where nothing is wrong: `untrusted`: why the
-    source is not; `lost`: why a missing record may not mean a new environment; `over_budget`: why no more may be taken
-    away now; `unreviewed`: why git does not show a destructive action; `twin`: the key that this one was renamed to or
-    from, as it seems.
+    `sites`: every region that answers. `rollouts`: whose turn it is; None where no rollout holds anything (offline). Of
+    the fleet as a whole, each empty where nothing is wrong: `untrusted`: why the source is not; `lost`: why a missing
+    record may not mean a new environment; `over_budget`: why no more may be taken away now; `unreviewed`: why git does
+    not show a destructive action; `twin`: the key that this one was renamed to or from, as it seems.
     """
 
     record: Record | None = None
@@ -108,6 +109,7 @@ class Observed:
     over_budget: str = ""
     unreviewed: str = ""
     twin: Key | None = None
+    rollouts: Rollouts | None = field(default=None, compare=False)
 
     def site(self, region: str) -> Site | None:
         """What a region holds of it; None where that is not known: nobody looked, or it does not answer."""

@@ -68,6 +68,13 @@ class Outcome:
         """Whether the step ended, and not well."""
         return self.result is Result.FAILED
 
+    @property
+    def complaint(self) -> str:
+        """What went wrong, where, and whose it is: `billing/reindex: disk full (owner: team-billing@example.com)`."""
+        owner = f" (owner: {self.owner})" if self.owner else ""
+        where = "/".join(self.step.target)
+        return f"{where}: {self.message or self.reason or 'failed'}{owner}"
+
     def done(self, digest: str, job_hash: str, epoch: int) -> bool:
         """Whether it proves the step done for this digest, this Job and this epoch."""
         wanted = (Result.SUCCEEDED, digest, job_hash, epoch)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from reconciler.core.action import Hold, HoldReason
+from reconciler.core.admin import is_admin
 from reconciler.core.condition import EXPIRED, READY, RECONCILING, STALLED, Condition, merge
 from reconciler.core.decide import Decision
 from reconciler.core.declaration import Declaration
@@ -21,8 +22,10 @@ def with_status(
     after = _with_history(record, decision, now)
     if declaration is not None:
         after = replace(after, policy=declaration.policy)
-        if after.move is None and (decision.settled or _only_removals(decision)):
+        if after.move is None and decision.settled:
             after = _applied(after, declaration, revision)
+        elif after.move is None and _only_removals(decision):  # what is still there was reviewed since this revision
+            after = replace(_applied(after, declaration, revision), applied_revision=after.applied_revision)
     found = (*_conditions(after, decision), *_expired(after, now))
     return replace(after, conditions=merge(record.conditions, found, rfc3339(now)))
 
@@ -59,19 +62,13 @@ def _only_removals(decision: Decision) -> bool:
 
 def _applied(record: Record, declaration: Declaration, revision: str) -> Record:
     """The applied revision moves when all wanted steps are done; an unchanged digest leaves it where it is."""
-    if record.gone or record.applied_digest == declaration.digest:
+    if record.gone or record.region != declaration.region or record.applied_digest == declaration.digest:
         return record
-    return replace(
-        record,
-        attempted_revision=revision,
-        applied_revision=revision,
-        applied_digest=declaration.digest,
-        region=declaration.region,
-    )
+    return replace(record, attempted_revision=revision, applied_revision=revision, applied_digest=declaration.digest)
 
 
 def _conditions(record: Record, decision: Decision) -> tuple[Condition, ...]:
-    if record.claim is not None and not any(hold.reason.blinds for hold in decision.holds):
+    if _reconciles(record) and not any(hold.reason.blinds for hold in decision.holds):
         return _running(record)
     ahead = [hold for hold in decision.holds if not hold.beside]
     if ahead:
@@ -84,6 +81,11 @@ def _conditions(record: Record, decision: Decision) -> tuple[Condition, ...]:
         return record.conditions[:3]  # what it says cannot be judged now
     beside = [hold.message for hold in decision.holds]
     return _triple(True, "Applied", "; ".join(filter(None, (DONE, decision.notice, *beside))))
+
+
+def _reconciles(record: Record) -> bool:
+    """Whether a run is on its way to what is declared; an admin process is not."""
+    return record.claim is not None and not is_admin(record.claim.verb)
 
 
 def _word(record: Record) -> str:

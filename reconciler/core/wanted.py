@@ -1,7 +1,6 @@
 """Which steps an environment should have done in a region, which of them are left, and what is to be taken away."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from reconciler.core.declaration import Declaration, uses_service
@@ -62,18 +61,16 @@ def expected_steps(verb: str, placement: Placement | None, offered: Hashes) -> d
     """The Jobs that must run before anything is taken away here, with their hash; "" for one that is not there now.
 
     Those discovered, plus those whose outcome shows that they had the verb (design §6, *Expected Jobs*): one that is
-    missing is not the same as one that never was. Without a placement, nothing is here.
+    missing is not the same as one that never was. What is here and used no more is not moved, only taken away.
+    Without a placement, nothing is here.
     """
     if placement is None:
         return {}
-    services = here(placement)
-    found = {step: job_hash for step, job_hash in of_verb(offered, verb).items() if _is_used(placement, step, services)}
-    remembered = (replace(step, verb=verb) for step, outcome in placement.outcomes.items() if verb in outcome.verbs)
-    return {**dict.fromkeys(remembered, ""), **found}
-
-
-def _is_used(placement: Placement, step: Step, services: frozenset[str]) -> bool:
-    return uses_service(placement.spec, step.namespace) or step.namespace in services
+    had = (step for step, outcome in placement.outcomes.items() if verb in (*outcome.verbs, step.verb))
+    remembered = dict.fromkeys((Step(Kind.JOB, verb, step.target) for step in had if step.kind is Kind.JOB), "")
+    concerned = here(placement) if verb == Verb.DECOMMISSION else frozenset()
+    found = {**remembered, **of_verb(offered, verb)}
+    return {s: hashed for s, hashed in found.items() if placement.uses(s.namespace) or s.namespace in concerned}
 
 
 def here(placement: Placement) -> frozenset[str]:
@@ -115,11 +112,18 @@ def _was_missed(step: Step, placement: Placement | None) -> bool:
 
 
 def asymmetries(source: Site, target: Site, spec: Mapping[str, Any]) -> Iterator[str]:
-    """Why the services' Jobs do not let the environment move: one clause for each service (design §6, *Migrate*)."""
+    """Why the services' Jobs do not let the environment move: one clause for each service (design §6, *Migrate*).
+
+    A service that is here and not declared any more would be taken away without a guard, so that comes first or later.
+    """
     outs = _by_service(expected_steps(Verb.MIGRATE_OUT, source.placement, source.offered))
-    ins = _by_service(step for step in of_verb(target.offered, Verb.MIGRATE_IN) if uses_service(spec, step.namespace))
+    ins = _by_service(of_verb(target.offered, Verb.MIGRATE_IN))
+    for service in sorted(here(source.placement) if source.placement else ()):
+        if not uses_service(spec, service):
+            yield f"service {service} is here and not declared any more: remove it in a commit before or after the move"
     for service in sorted(outs.keys() | ins.keys()):
-        yield from _asymmetry(service, outs.get(service, []), ins.get(service, []))
+        if uses_service(spec, service):
+            yield from _asymmetry(service, outs.get(service, []), ins.get(service, []))
 
 
 def _asymmetry(service: str, outs: list[str], ins: list[str]) -> Iterator[str]:

@@ -22,7 +22,7 @@ VERSION = "app.kubernetes.io/version"
 OURS = {NAME: labels.MANAGER, labels.PART_OF: labels.MANAGER, labels.MANAGED_BY: labels.MANAGER}
 SETTINGS = labels.PREFIX + "settings"  # annotation on the control plane's namespace: an upgrade goes on with them
 CONTROLLER = "system:serviceaccount:argo:argo"  # of Argo's own install manifests
-TEMPLATES = ("tenant-upsert", "tenant-migrate-out", "tenant-migrate-in")
+TEMPLATES = ("tenant-upsert", "tenant-migrate-out", "tenant-migrate-in", "tenant-decommission", "tenant-admin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Settings:
     workflow_namespace: str = labels.WORKFLOW_NAMESPACE
     controllers: tuple[str, ...] = (CONTROLLER,)
     annotations: tuple[str, ...] = ()  # of lifecycle Jobs, beside the default one
+    webhook: bool = False  # whether the reconciler listens for webhooks
     archives: str = ""  # the URL of the object store; its credentials are in a Secret (manifests/archives.py)
     argo_cd: str = ""  # the URL of Argo CD's API, for applications; its token is in a Secret (manifests/argo_cd.py)
     argo_cd_project: str = "tenants"
@@ -47,6 +48,7 @@ class Settings:
         """The reconciler's command line."""
         options = {"--repository": self.repository, "--ref": self.ref, "--interval": self.interval}
         options |= {"--local-region": self.region, "--listen": "0.0.0.0:8080"}
+        options |= {"--webhook": "0.0.0.0:8081" if self.webhook else ""}
         return ["run", *(word for option, value in options.items() if value for word in (option, value))]
 
     def dump(self) -> str:
@@ -77,6 +79,7 @@ def render(settings: Settings) -> list[Json]:
     values = _values(settings)
     names = ["namespaces", "rights", "admission", "fleet", *(f"templates/{name}" for name in TEMPLATES)]
     names += ["applications"] if settings.argo_cd else []
+    names += ["webhook"] if settings.repository and settings.webhook else []
     names += ["reconciler"] if settings.repository else []
     return [_labelled(_canonical(item)) for name in names for item in _read(name, values)]
 

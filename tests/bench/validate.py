@@ -18,7 +18,7 @@ ROUNDS = 5
 REGIONS = """\
 apiVersion: tenantctl.io/v1
 kind: RegionList
-spec: {regions: [{name: eu-west}, {name: us-east}]}
+spec: {regions: [{name: eu-west}, {name: us-east, context: us}]}
 """
 TENANT = """\
 apiVersion: tenantctl.io/v1

@@ -87,6 +87,39 @@ def test_more_annotations(kube: Any) -> None:
     assert world.annotations == (labels.VERBS_ANNOTATION, "example.com/a", "example.com/b")
 
 
+def test_an_admin_process_is_that_of_the_jobs_that_have_it(kube: Any, world: World) -> None:
+    job(kube, "billing", "another", "lifecycle.upsert,admin.reindex")
+    job(kube, "wild", "untrusted", "admin.reindex")
+    assert discover(kube, world, "admin.reindex") == 0
+    assert lists(world)["jobs"] == ["admin.reindex/billing/another"]
+
+
+def test_an_admin_process_that_nothing_can_do_is_a_failure(kube: Any, world: World) -> None:
+    with pytest.raises(Refused, match=r"no lifecycle Job that acme/production uses has admin\.reindex"):
+        discover(kube, world, "admin.reindex")
+
+
+def test_the_run_of_an_admin_process_does_nothing_else(kube: Any, world: World) -> None:
+    job(kube, "billing", "another", "admin.reindex")
+    asked = world.asked | {"jobs": '["upsert/billing/x"]'}
+    with pytest.raises(UsageError, match=r"upsert/billing/x is no step of a admin\.reindex"):
+        discover(kube, replace(world, asked=asked), "admin.reindex")
+
+
+@pytest.mark.parametrize("state", ["Frozen", "Released"])
+def test_no_admin_process_where_the_placement_is_not_active(kube: Any, world: World, state: str) -> None:
+    kube.update(CONFIG_MAPS, "workflows", "acme.production", {"data": {"state": state}})
+    with pytest.raises(Refused, match=f"is {state}, which admits no"):
+        discover(kube, world, "admin.reindex")
+
+
+def test_parameters_are_read_and_checked() -> None:
+    assert read_world(ENVIRON | {"TENANTCTL_PARAMETERS": '{"since": "2027"}'}).parameters == {"since": "2027"}
+    assert read_world(ENVIRON).parameters == {}
+    with pytest.raises(UsageError, match=r"parameters: 'since': '\{\{' is Argo's own"):
+        read_world(ENVIRON | {"TENANTCTL_PARAMETERS": '{"since": "{{workflow.uid}}"}'})
+
+
 @pytest.mark.parametrize("missing", sorted(ENVIRON))
 def test_a_variable_that_is_missing_is_named(missing: str) -> None:
     with pytest.raises(UsageError, match=missing):

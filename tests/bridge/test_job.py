@@ -3,6 +3,7 @@
 import copy
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -164,6 +165,29 @@ def test_files_of_a_bridge_that_died_are_made_again(kube: Any, world: Any) -> No
     kube.on_resume = controller(kube, pod())
     assert run_job(kube, world, STEP) == DONE
     assert "environment.yaml" in kube.one(CONFIG_MAPS, "billing", NAME)["data"]
+
+
+def test_parameters_of_an_admin_process_are_there_whichever_bridge_makes_the_files(kube: Any, world: Any) -> None:
+    """The copy's variables come from the bridge that made it; one that died left no files, or others."""
+    step = replace(STEP, verb="admin.reindex")
+    name = copy_name("billing-lifecycle", "run-1", step)
+    kube.update(
+        JOBS, "billing", "billing-lifecycle", {"metadata": {"annotations": {labels.VERBS_ANNOTATION: "admin.reindex"}}}
+    )
+    asked = replace(world, parameters={"since": "2027"})
+    kube.refuse("create", CONFIG_MAPS, Terminated())
+    with pytest.raises(Terminated):
+        bridge_job._run(kube, asked, step)
+    complete = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    kube.on_resume = lambda made: kube.update(JOBS, "billing", name, complete)
+    assert run_job(kube, asked, step) == DONE
+    (made,) = kube.copies()
+    container = made["spec"]["template"]["spec"]["containers"][0]
+    assert {"name": "TENANT_PARAM_SINCE", "value": "2027"} in container["env"]
+    items = made["spec"]["template"]["spec"]["volumes"][0]["configMap"]["items"]
+    data = kube.one(CONFIG_MAPS, "billing", name)["data"]
+    assert {item["path"]: data[item["key"]] for item in items}["parameters/since"] == "2027"
+    assert kube.outcome(step).result is Result.SUCCEEDED
 
 
 def test_files_are_left_alone_once_the_copy_runs(kube: Any, world: Any) -> None:

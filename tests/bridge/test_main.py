@@ -43,6 +43,9 @@ def test_exit_codes(
         (["step", "resource", "upsert/pets/bark"], 1, "not supported by this version"),
         (["step", "job", "upsert/a"], 64, "is no step"),
         (["step", "removal", "upsert/a/b"], 64, "is no step"),
+        (["discover", "--verb", "admin."], 64, "'admin.' is no verb"),
+        (["discover", "--verb", "reindex"], 64, "'reindex' is no verb; known are upsert"),
+        (["discover", "--verb", "admin.{{workflow.parameters.name}}"], 64, "is no verb"),
     ],
 )
 def test_what_is_not_done(arguments: list[str], code: int, words: str, capfd: pytest.CaptureFixture[str]) -> None:

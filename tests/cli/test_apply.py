@@ -49,6 +49,8 @@ def follow(monkeypatch: pytest.MonkeyPatch) -> Any:
         ((ACTION,), (), 0, {KEY}),
         ((), (HoldReason.RUN_IN_PROGRESS,), 0, {OTHER}),
         ((ACTION,), (HoldReason.RETRY_LATER,), 0, {KEY, OTHER}),
+        ((ACTION,), (HoldReason.ROLLOUT_WAITING,), 0, {KEY, OTHER}),
+        ((), (HoldReason.ROLLOUT_HALTED,), 6, set()),
         ((), (HoldReason.STALLED,), 6, set()),
         ((ACTION,), (HoldReason.ATTEMPTS_USED_UP,), 6, {KEY}),
         ((), (HoldReason.REGION_NOT_ANSWERING,), 6, set()),

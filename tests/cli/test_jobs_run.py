@@ -12,6 +12,7 @@ from reconciler.core import labels
 from reconciler.core.errors import NotAllowed, Unavailable
 from reconciler.core.job_copy import read_copy
 from tests.bridge.conftest import LIFECYCLE, FakeKube
+from tests.bridge.test_archives import MemoryStore, secrets_of
 
 Json = dict[str, Any]
 JOB = "billing/billing-lifecycle"
@@ -195,8 +196,18 @@ def test_what_is_no_lifecycle_job_is_refused(
         (["billing/a/b"], 64, "write NAMESPACE/JOB"),
         (["billing/nothing"], 1, "Job billing/nothing does not exist here"),
         ([JOB, "--verb", "upsrt"], 64, "known are upsert, migrate-out"),
-        ([JOB, "--verb", "migrate-out"], 1, "migrate-out needs an object store; not supported yet"),
-        ([JOB, "--verb", "migrate-in"], 1, "migrate-in needs an object store; not supported yet"),
+        ([JOB, "--verb", "migrate-out"], 64, "migrate-out needs --archives"),
+        ([JOB, "--verb", "migrate-in"], 64, "migrate-in needs --archives"),
+        ([JOB, "--verb", "migrate-in", "--archives", "s3://box"], 64, "migrate-in needs --import"),
+        ([JOB, "--verb", "migrate-out", "--archives", "s3://box", "--import", "x"], 64, "is not for migrate-out"),
+        ([JOB, "--archives", "s3://box"], 64, "--archives is not for upsert"),
+        ([JOB, "--verb", "migrate-out", "--archives", "box"], 64, "the URL of archives is none that is known"),
+        (
+            [JOB, "--verb", "migrate-out", "--archives", "s3://box", "--archives-credentials", "/no/such/file"],
+            64,
+            "--archives-credentials /no/such/file: there is no such file",
+        ),
+        ([JOB, "--verb", "migrate-in", "--archives", "s3://box", "--import", "x"], 64, "write KEY@SHA256"),
         ([JOB, "--verb", "decommission"], 6, "does not have the verb decommission; it has upsert"),
         ([JOB, "--param", "seats"], 64, "write NAME=VALUE"),
         ([JOB, "--param", "Seats=1"], 64, "the name 'Seats' is not allowed"),
@@ -227,3 +238,28 @@ def test_another_annotation(kube: Cluster) -> None:
     kube.put(JOBS, job)
     assert run(["jobs", "run", JOB]) == 6
     assert run(["jobs", "run", JOB, "--annotation", "example.com/lifecycle"]) == 0
+
+
+def test_a_migration_is_tried_out_with_what_the_other_exported(
+    kube: Cluster, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store = MemoryStore()
+    monkeypatch.setattr("reconciler.bridge.archives.connect", lambda *_: store)
+    annotations = {"annotations": {labels.VERBS_ANNOTATION: "lifecycle.migrate-out,lifecycle.migrate-in"}}
+    kube.put(JOBS, LIFECYCLE | {"metadata": LIFECYCLE["metadata"] | annotations})
+    kube.ends = [(0, ""), (0, "")]
+
+    def exports(job: Json) -> None:
+        (key,) = [key for key in store.signed[0][1] if key.endswith("/archive")]
+        store.objects[key] = b"rows"
+        kube.end(job)
+
+    kube.on_resume = exports
+    assert run(["jobs", "run", JOB, "--verb", "migrate-out", "--archives", "s3://box"]) == 0
+    said = capfd.readouterr().out
+    archive = said.partition("archive: made-up/")[2].split()[0]
+    kube.on_resume = kube.end
+    words = ["--verb", "migrate-in", "--archives", "s3://box", "--import", f"made-up/{archive}"]
+    assert run(["jobs", "run", JOB, *words]) == 0
+    assert store.signed[1][0] == "GET"
+    assert secrets_of(kube) == []

@@ -37,6 +37,7 @@ RUN = (
     Tool("runc", "runc", "containers"),
     Tool("/usr/lib/cni/ptp", "containernetworking-plugins", "pod networking"),
     Tool("busybox", "busybox-static", "the image of test Jobs"),
+    Tool("kubectl", "kubernetes-client", "setting up the example services"),
 )
 IMAGE = (
     Tool("buildah", "buildah", "building the image from the Dockerfile"),

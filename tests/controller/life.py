@@ -3,57 +3,65 @@
 `tests.controller.process` runs reconcilers in it, `test_model` and the scenarios of other tests say what happens.
 """
 
-import json
+from collections.abc import Sequence
 from typing import Any
 
 from reconciler.core import labels
 from reconciler.core.declaration import Declaration
 from reconciler.core.desired import Desired
-from reconciler.core.errors import TenantctlError
 from reconciler.core.finding import Finding
-from reconciler.core.job_copy import Copy, copy_name, copy_of, read_copy, stop_patch
-from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
+from reconciler.core.fleet import ACCEPTED
 from reconciler.core.names import Key
 from reconciler.core.observed import read_run
-from reconciler.core.outcome import FailureClass, Outcome, Result
-from reconciler.core.placement import Placement, outcome_patch, read_placement
+from reconciler.core.placement import State
 from reconciler.core.record import Record, read_record
 from reconciler.core.region import Region
-from reconciler.core.step import Step
+from reconciler.core.step import Verb
+from tests.controller.bridges import CONTROL, HALF, Bridges
 from tests.controller.memory import Cluster, Fuse, Json, Memory, Records, merged
+from tests.controller.stores import Place
 from tests.core.fleet import NOW, declaration
 
 KEYS = (Key("acme", "a"), Key("acme", "b"), Key("beta", "a"))
 REGIONS = ("eu-west", "us-east")
 SERVICES = ("billing", "search")
 LIMIT = 2
-CONTROL = "control"
 HELD = "invalid"
+ALL = tuple(Verb)
 
 
 class Past:
-    """What git says: that everything was reviewed, nothing renamed, and every commit follows from the last."""
+    """What git says, as somebody has it say: by itself, that all is as it should be."""
+
+    def __init__(self) -> None:
+        self.untrusted = ""
+        self.not_shown: set[Key] = set()
+        self.twins: dict[Key, Key] = {}
 
     def unreviewed(self, action: Any, record: Any, desired: Any) -> str:
-        return ""
+        return f"no merge shows {action.kind}" if action.key in self.not_shown else ""
 
-    def twin(self, key: Any, desired: Any, removed: Any) -> None:
-        return None
+    def twin(self, key: Key, desired: Any, removed: Any) -> Key | None:
+        return self.twins.get(key)
 
     def trust(self, desired: Any, fleet: Any, records: int) -> str:
-        return ""
+        return self.untrusted
+
+    def accepted(self, desired: Any, fleet: Any, records: int) -> dict[str, str | None]:
+        return {} if self.untrusted or fleet.accepted == desired.revision else {ACCEPTED: desired.revision}
 
 
-class Life:
+class Life(Bridges):
     """The clusters and all that happens to them. `changes` counts what may be a reason to launch again."""
 
     def __init__(self) -> None:
+        Bridges.__init__(self)
         self.now, self.mono = NOW, 0.0
         self.fuse = Fuse()
         self.control = Records(self.fuse)
         self.past = Past()
         self.put_fleet(0)
-        self.regions = {name: Cluster(self.fuse) for name in REGIONS}
+        self.regions = {name: Cluster(self.fuse, name) for name in REGIONS}
         self.listed = {name: Region(name, in_flight_limit=LIMIT) for name in REGIONS}
         self.specs: dict[Key, Any] = {}
         self.versions = 0
@@ -76,9 +84,9 @@ class Life:
     def readable(self, raw: Json) -> Record | None:
         return None if (CONTROL, "record", raw["metadata"]["name"]) in self.damaged else read_record(raw)
 
-    def put_fleet(self, records: int) -> None:
+    def put_fleet(self, records: int, **more: str) -> None:
         metadata = {"name": labels.FLEET, "namespace": labels.CONTROL_NAMESPACE}
-        self.control.put("fleet", labels.FLEET, {"metadata": metadata, "data": {"records": str(records)}})
+        self.control.put("fleet", labels.FLEET, {"metadata": metadata, "data": {"records": str(records), **more}})
 
     # -- git -------------------------------------------------------------------------------------------------------
 
@@ -109,12 +117,12 @@ class Life:
     def put_namespace(self, region: str, service: str) -> None:
         self.regions[region].put("namespace", service, {"metadata": {"name": service}})
 
-    def put_job(self, region: str, service: str, version: int) -> None:
+    def put_job(self, region: str, service: str, version: int, verbs: Sequence[str] = ALL) -> None:
         self.changes += 1
-        self.regions[region].put("job", f"{service}/lifecycle", lifecycle_job(service, version))
+        self.regions[region].put("job", f"{service}/lifecycle", lifecycle_job(service, version, verbs))
 
-    def release(self, region: str, service: str, version: int) -> None:
-        self.put_job(region, service, version)
+    def release(self, region: str, service: str, version: int, verbs: Sequence[str] = ALL) -> None:
+        self.put_job(region, service, version, verbs)
 
     def remove_job(self, region: str, service: str, again: bool) -> None:
         self.changes += 1
@@ -134,119 +142,25 @@ class Life:
 
     # -- Argo and the bridges --------------------------------------------------------------------------------------
 
-    def runs(self, *, completed: bool = False) -> list[tuple[Cluster, Json]]:
-        found = ((memory, raw) for memory in self.regions.values() for raw in memory.all("run"))
-        return [(memory, raw) for memory, raw in found if read_run(raw).completed is completed]
-
-    def in_progress(self, key: Key, region: str) -> list[Any]:
-        runs = [raw for memory, raw in self.runs() if memory is self.regions[region] and read_run(raw).key == key]
-        return runs + [copy for memory, copy in self.unfinished() if memory is self.regions[region] and copy.key == key]
-
-    def unfinished(self) -> list[tuple[Cluster, Copy]]:
-        found = ((memory, copy) for memory in self.regions.values() for copy in memory.copies())
-        return [(memory, copy) for memory, copy in found if not copy.finished]
-
     def bridges_start(self, which: int, only_first: bool) -> None:
         for memory, raw in chosen(self.runs(), which):
             steps = self.start(memory, raw)
             for step in steps[:1] if only_first else steps:
                 self.start_step(memory, raw, step)
 
-    def start(self, memory: Cluster, raw: Json) -> list[Step]:
-        """Argo begins a run, if no other has the mutex; its steps, as `discover` hands them on."""
-        run = read_run(raw)
-        others = (read_run(other) for other in memory.all("run"))
-        mutex = any(o.phase == "Running" and o.key == run.key and o.name != run.name for o in others)
-        if run.shutdown or run.completed or mutex or run.key is None:
-            return []
-        marks = {labels.TENANT: run.key.tenant, labels.ENVIRONMENT: run.key.environment}
-        memory.put("run", run.name, merged(raw, {"metadata": {"labels": marks}, "status": {"phase": "Running"}}))
-        parameters = {item["name"]: item["value"] for item in raw["spec"]["arguments"]["parameters"]}
-        if "jobs" in parameters:
-            return [Step.of_item("job", item) for item in json.loads(parameters["jobs"])]
-        placed = self.placed(memory, run.key)
-        return sorted(wanted(memory, Declaration.of(placed.declaration))) if placed else []
-
-    def start_step(self, memory: Cluster, raw: Json, step: Step) -> None:
-        run = read_run(raw)
-        assert run.key is not None
-        placed, template = self.placed(memory, run.key), memory.read("job", "/".join(step.target))
-        if placed is None:
-            return
-        job = read_lifecycle_job(template) if template and memory.read("namespace", step.namespace) else None
-        if template is None or job is None:
-            missing = Outcome(step, placed.digest, placed.epoch, run.name, Result.FAILED, reason="LifecycleJobMissing")
-            self.tell(memory, placed, missing)
-            return
-        name = f"{step.namespace}/{copy_name(job.name, run.name, step)}"
-        if memory.read("job", name) is None:
-            made = copy_of(template, job, placed, run.name, step)
-            memory.put("job", name, made)
-            outcome = Outcome(step, placed.digest, placed.epoch, run.name, Result.RUNNING, hash=job.hash)
-            if self.tell(memory, placed, outcome):
-                memory.put("job", name, merged(made, {"spec": {"suspend": False}, "status": {"active": 1}}))
-            else:
-                self.stop_copy(memory, name)
-
-    def placed(self, memory: Cluster, key: Key) -> Placement | None:
-        raw = memory.read("placement", key.dotted)
-        if raw is None or (self.where(memory), "placement", key.dotted) in self.damaged:
-            return None
-        return read_placement(raw)
-
-    def where(self, memory: Memory) -> str:
-        return next((name for name, each in self.regions.items() if each is memory), CONTROL)
-
-    def tell(self, memory: Cluster, placed: Placement, outcome: Outcome) -> bool:
-        """A bridge writes an outcome, fenced by epoch and state."""
-        try:
-            body = memory.patch(placed.key, outcome_patch(outcome.epoch, placed.state, outcome))
-        except TenantctlError:
-            return False
-        memory.put("placement", placed.key.dotted, body)
-        return True
-
     def job_ends(self, which: int, failure: str, lost: bool) -> None:
         for memory, copy in chosen(self.unfinished(), which):
-            self.end(memory, copy, failure, lost and failure == "plain")
+            self.end(memory, copy, failure, lost and failure in ("plain", HALF))
 
-    def end(self, memory: Cluster, copy: Copy, failure: str = "", lost: bool = False) -> None:
-        """A copy's Job ends by itself; its bridge, if there still is one, writes the outcome."""
-        name = f"{copy.namespace}/{copy.name}"
-        raw = memory.read("job", name)
-        if raw is None or copy.stopped or copy.suspended:
-            return
-        ended = {"type": "Failed" if failure else "Complete", "status": "True"}
-        memory.put("job", name, merged(raw, {"status": {"active": 0, "conditions": [ended]}}))
-        found = memory.read("run", copy.run)
-        placed = self.placed(memory, copy.key)
-        if found and placed and not read_run(found).completed and not lost:
-            result = Result.FAILED if failure else Result.SUCCEEDED
-            said = FailureClass(failure) if failure in set(FailureClass) else None
-            self.tell(
-                memory, placed, Outcome(copy.step, copy.digest, copy.epoch, copy.run, result, copy.hash, failure=said)
-            )
-
-    def pods_end(self, which: int) -> None:
+    def pods_end(self, which: int, late: bool = False) -> None:
         for memory, copy in chosen(self.unfinished(), which):
             if copy.stopped:
-                self.end_pods(memory, copy)
-
-    def end_pods(self, memory: Cluster, copy: Copy) -> None:
-        name = f"{copy.namespace}/{copy.name}"
-        memory.put("job", name, merged(memory.objects["job", name], {"status": {"active": 0}}))
+                self.end_pods(memory, copy, late)
 
     def workflow_ends(self, which: int, bridges_lost: bool) -> None:
         for memory, raw in chosen(self.runs(), which):
             if bridges_lost or all(copy.finished for copy in memory.copies_of_now(read_run(raw).name)):
                 self.complete(memory, raw)
-
-    def complete(self, memory: Cluster, raw: Json) -> None:
-        run = read_run(raw)
-        placed = self.placed(memory, run.key) if run.key else None
-        mine = [each for each in placed.outcomes.values() if each.run == run.name] if placed else []
-        good = all(each.result is Result.SUCCEEDED for each in mine)
-        memory.put("run", run.name, merged(raw, {"status": {"phase": "Succeeded" if good else "Failed"}}))
 
     # -- people ----------------------------------------------------------------------------------------------------
 
@@ -258,20 +172,26 @@ class Life:
                 if not copy.finished and not bridges_lost:
                     self.stop_copy(memory, f"{copy.namespace}/{copy.name}")
 
-    def stop_copy(self, memory: Cluster, name: str) -> None:
-        memory.put("job", name, merged(memory.objects["job", name], stop_patch("2027-01-15T08:00:00Z")))
-
     def delete_run(self, which: int, completed: bool) -> None:
         for memory, raw in chosen(self.runs(completed=completed), which):
             memory.remove("run", raw["metadata"]["name"])
 
-    def run_by_hand(self, key: Key, region: str) -> None:
+    def run_by_hand(self, key: Key, region: str, verb: str = Verb.UPSERT) -> None:
         self.versions += 1
         parameters = [{"name": "tenant", "value": key.tenant}, {"name": "environment", "value": key.environment}]
         metadata = {"name": f"hand-{self.versions}", "namespace": Memory.namespace}
-        self.regions[region].put(
-            "run", metadata["name"], {"metadata": metadata, "spec": {"arguments": {"parameters": parameters}}}
-        )
+        spec = {"workflowTemplateRef": {"name": f"tenant-{verb}"}, "arguments": {"parameters": parameters}}
+        self.regions[region].put("run", metadata["name"], {"metadata": metadata, "spec": spec})
+
+    def patch_record(self, key: Key, data: Json) -> None:
+        raw = self.control.read("record", key.dotted)
+        if raw:
+            self.control.put("record", key.dotted, merged(raw, {"data": data}))
+
+    def give_up(self, key: Key, services: Sequence[str] = SERVICES) -> None:
+        """Somebody says that what is there may go: the stores that are there now, wherever they are."""
+        places = (place for place in self.stores.content if place.key == key and place.service in services)
+        self.stores.given_up |= set(places)
 
     def retry(self, key: Key) -> None:
         raw = self.control.read("record", key.dotted)
@@ -286,8 +206,14 @@ class Life:
             self.damaged.pop((CONTROL, "record", key.dotted), None)
             self.control.remove("record", key.dotted)
 
+    def delete_fleet(self) -> None:
+        if self.control.read("fleet", labels.FLEET):
+            self.control.remove("fleet", labels.FLEET)
+
     def delete_placement(self, key: Key, region: str) -> None:
         if self.regions[region].read("placement", key.dotted):
+            for service in self.stores.of(region, key):
+                self.stores.orphan(Place(region, key, service))
             self.changes += 1
             self.damaged.pop((region, "placement", key.dotted), None)
             self.regions[region].remove("placement", key.dotted)
@@ -306,17 +232,13 @@ class Life:
             memory.put(kind, name, merged(memory.objects[kind, name], {"data": {"epoch": epoch}}))
         self.damaged.clear()
 
-    def everything_succeeds(self) -> None:
-        for memory, raw in self.runs():
-            for step in self.start(memory, raw):
-                self.start_step(memory, raw, step)
-        for memory, copy in self.unfinished():
-            self.end_pods(memory, copy) if copy.stopped else self.end(memory, copy)
-        for memory, raw in self.runs():
-            run = read_run(raw)
-            copies = memory.copies_of_now(run.name)
-            if run.shutdown or (run.phase == "Running" and all(copy.finished for copy in copies)):
-                self.complete(memory, raw)
+    def use(self, key: Key, service: str = "billing") -> None:
+        """Users write where the environment lives, if it does."""
+        raw = self.control.read("record", key.dotted)
+        record = self.readable(raw) if raw else None
+        placed = self.placed(self.regions[record.region], key) if record and record.region in self.regions else None
+        if record and placed and placed.state is State.ACTIVE:
+            self.stores.write(Place(record.region, key, service))
 
 
 def declared(key: Key, spec: Json) -> Declaration:
@@ -324,17 +246,11 @@ def declared(key: Key, spec: Json) -> Declaration:
     return declaration(key, parameters={"seats": spec["seats"]}, **said)
 
 
-def lifecycle_job(service: str, version: int) -> Json:
-    metadata = {"namespace": service, "name": "lifecycle", "annotations": {labels.VERBS_ANNOTATION: "lifecycle.upsert"}}
+def lifecycle_job(service: str, version: int, verbs: Sequence[str] = ALL) -> Json:
+    annotation = ",".join(f"lifecycle.{verb}" for verb in verbs)
+    metadata = {"namespace": service, "name": "lifecycle", "annotations": {labels.VERBS_ANNOTATION: annotation}}
     container = {"name": "main", "image": f"{service}:{version}"}
     return {"metadata": metadata, "spec": {"suspend": True, "template": {"spec": {"containers": [container]}}}}
-
-
-def wanted(memory: Cluster, of: Declaration) -> dict[Step, LifecycleJob]:
-    """What really is wanted, from the cluster itself."""
-    found = (read_lifecycle_job(raw) for raw in memory.all("job") if read_copy(raw) is None)
-    trusted = (job for job in found if job and memory.read("namespace", job.namespace))
-    return {job.step("upsert"): job for job in trusted if of.uses_service(job.namespace)}
 
 
 def chosen(items: list[Any], which: int) -> list[Any]:

@@ -40,8 +40,9 @@ class Memory:
 
     namespace = labels.WORKFLOW_NAMESPACE
 
-    def __init__(self, fuse: Fuse | None = None) -> None:
+    def __init__(self, fuse: Fuse | None = None, name: str = "") -> None:
         self.fuse = fuse or Fuse()
+        self.name = name
         self.objects: dict[tuple[str, str], Json] = {}
         self.history: dict[str, list[tuple[bool, Json]]] = defaultdict(list)  # (still there, object), in order
         self.silent = False

@@ -11,11 +11,15 @@ from reconciler.controller.reconciler import Reconciler
 from reconciler.controller.settings import Settings
 from reconciler.controller.world import RegionWatch, World
 from reconciler.core import labels
+from reconciler.core.approval import approval_for
 from reconciler.core.desired import Desired
 from reconciler.core.errors import TenantctlError
+from reconciler.core.mark import Mark
 from reconciler.core.names import Key
 from reconciler.core.region import Region
-from tests.controller.life import CONTROL, REGIONS, Life
+from reconciler.core.times import rfc3339
+from tests.controller.bridges import CONTROL
+from tests.controller.life import REGIONS, Life
 from tests.controller.memory import Fleets
 
 STORES = {
@@ -165,3 +169,14 @@ class Process:
                 raise AssertionError("it does not come to rest")
             self.life.mono += 130
         self.work(30)
+
+    def approve(self, key: Key, without_source: bool = False) -> bool:
+        """A person approves what is held of one environment, as the command line does; whether anything was."""
+        assert self.loop.desired is not None
+        holds = self.reconciler.preview(key, self.loop.desired).holds
+        held = next((hold.action for hold in holds if hold.action and hold.reason.approvable), None)
+        if held is None:
+            return False
+        said = Mark("ada", rfc3339(self.life.now))
+        self.life.patch_record(key, {"approval": approval_for(held, said, without_source=without_source).dump()})
+        return True

@@ -7,7 +7,6 @@ become Ready, and then nothing may be written any more. TENANTCTL_MODEL_EXAMPLES
 
 import os
 import sys
-from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -16,63 +15,82 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from reconciler.controller import loop as loop_module
-from reconciler.core.claim import Claim, claim_mark
+from reconciler.controller import safety as safety_module
+from reconciler.core.action import HoldReason
 from reconciler.core.condition import READY
+from reconciler.core.declaration import Declaration
+from reconciler.core.labels import FLEET
 from reconciler.core.names import Key
 from reconciler.core.observed import read_run
 from reconciler.core.outcome import FailureClass
 from reconciler.core.record import Record, condition, read_record
-from tests.controller.life import CONTROL, HELD, KEYS, LIMIT, REGIONS, SERVICES, Life, wanted
-from tests.controller.memory import Died, Json
+from reconciler.core.step import Verb
+from tests.controller.bridges import CONTROL, HALF
+from tests.controller.invariants import BUDGET, Invariants
+from tests.controller.life import ALL, HELD, KEYS, REGIONS, SERVICES, Life
+from tests.controller.memory import Died
 from tests.controller.process import IN_CONTROL, IN_REGIONS, Process
+from tests.controller.stores import Place
 
 EXAMPLES = int(os.environ.get("TENANTCTL_MODEL_EXAMPLES", "0"))
 
 pick = st.integers(0, 11)
 keys = st.sampled_from(KEYS)
-regions = st.sampled_from((*REGIONS[:1] * 4, REGIONS[1]))
+regions = st.sampled_from((*REGIONS[:1] * 2, REGIONS[1]))
 services = st.sampled_from(SERVICES)
 specs = st.fixed_dictionaries(
     {"seats": st.integers(1, 2), "region": regions},
-    optional={"services": st.sampled_from(([], ["billing"], ["search"])), "ring": st.integers(0, 1)},
+    optional={
+        "services": st.sampled_from(([], ["billing"], ["search"])),
+        "ring": st.integers(0, 1),
+        "deletionProtection": st.sampled_from((False, False, True)),
+    },
 )
-failures = st.sampled_from(("", "", "plain", *FailureClass))
-odd_specs = st.sampled_from((None, HELD, {"state": "Decommissioned"}, {"resources": [{"provider": "p", "name": "r"}]}))
+failures = st.sampled_from(("", "", "plain", HALF, *FailureClass))
+odd_specs = st.sampled_from(
+    (
+        *(None, None, HELD, {"resources": [{"provider": "p", "name": "r"}]}),
+        *({"state": "Decommissioned"}, {"state": "Decommissioned", "deletionProtection": False}),
+    )
+)
+# billing has data, so it exports it; what search can do changes.
+billing = st.sampled_from((ALL, ALL, ALL, ALL[:2] + ALL[3:]))
+search = st.sampled_from((ALL[:1], (Verb.UPSERT, Verb.DECOMMISSION), ALL))
+hand_verbs = st.sampled_from((Verb.UPSERT, *Verb))
 
 
-class Model(Life, RuleBasedStateMachine):
+class Model(Invariants, RuleBasedStateMachine):
     """The rules: what happens to the clusters (`Life`), to one or two processes, to watches and to time."""
 
     def __init__(self) -> None:
         RuleBasedStateMachine.__init__(self)
         Life.__init__(self)
-        self.quiet_log = mock.patch.object(loop_module, "log", mock.Mock())
-        self.quiet_log.start()
-        self.control.check = self.check_record
-        for name in REGIONS:
-            self.regions[name].check = self.check_region
-        self.posted: set[str] = set()
-        self.noted: set[str] = set()
-        self.claimed_at: dict[Key, int] = {}
-        self.ended_at: dict[Key, int] = {}
-        self.overlapped = False
-        self.processes: list[Process] = []
+        self.patches = [
+            mock.patch.object(loop_module, "log", mock.Mock()),
+            mock.patch.object(safety_module, "BUDGET_LEAST", BUDGET),
+        ]
+        for patch in self.patches:
+            patch.start()
+        self.watch()
 
     change = rule(key=keys, spec=specs)(Life.change)
     change_oddly = rule(key=keys, spec=odd_specs)(Life.change_oddly)
-    release = rule(region=regions, service=services, version=st.integers(1, 2))(Life.release)
+
+    @rule(region=regions, service=services, version=st.integers(1, 2), data=st.data())
+    def released(self, region: str, service: str, version: int, data: Any) -> None:
+        self.release(region, service, version, data.draw(billing if service == "billing" else search))
+
     remove_job = rule(region=regions, service=services, again=st.booleans())(Life.remove_job)
     toggle_namespace = rule(region=regions, service=services)(Life.toggle_namespace)
     bridges_start = rule(which=pick, only_first=st.booleans())(Life.bridges_start)
-    job_ends = rule(
-        which=pick, failure=st.sampled_from(("", "", "plain", *FailureClass)), lost=st.sampled_from((False, True))
-    )(Life.job_ends)
-    pods_end = rule(which=pick)(Life.pods_end)
+    job_ends = rule(which=pick, failure=failures, lost=st.booleans())(Life.job_ends)
+    pods_end = rule(which=pick, late=st.booleans())(Life.pods_end)
     workflow_ends = rule(which=pick, bridges_lost=st.booleans())(Life.workflow_ends)
     stop_run = rule(which=pick, word=st.sampled_from(("Stop", "Terminate")), bridges_lost=st.booleans())(Life.stop_run)
     delete_run = rule(which=pick, completed=st.booleans())(Life.delete_run)
-    run_by_hand = rule(key=keys, region=regions)(Life.run_by_hand)
+    run_by_hand = rule(key=keys, region=regions, verb=hand_verbs)(Life.run_by_hand)
     retry = rule(key=keys)(Life.retry)
+    use = rule(key=keys)(Life.use)
     delete_record = rule(key=keys)(Life.delete_record)
     delete_placement = rule(key=keys, region=regions)(Life.delete_placement)
     damage = rule(key=keys, where=st.sampled_from(((CONTROL, "record"), ("eu-west", "placement"))))(Life.damage)
@@ -86,6 +104,32 @@ class Model(Life, RuleBasedStateMachine):
     @rule(which=pick)
     def read_git(self, which: int) -> None:
         self.process(which).loop.take(self.desired)
+
+    # -- people and git --------------------------------------------------------------------------------------------
+
+    @rule(which=pick, key=keys, without_source=st.booleans())
+    def approve(self, which: int, key: Key, without_source: bool) -> None:
+        self.changes += self.process(which).approve(key, without_source)
+
+    @rule(untrusted=st.booleans(), not_shown=st.sets(keys, max_size=1), renamed=st.booleans())
+    def git_says(self, untrusted: bool, not_shown: set[Key], renamed: bool) -> None:
+        self.past.untrusted = "it does not follow from what was accepted" if untrusted else ""
+        self.past.not_shown = not_shown
+        self.past.twins = {KEYS[0]: KEYS[1], KEYS[1]: KEYS[0]} if renamed else {}
+
+    @rule(key=keys, back=st.booleans())
+    def moves(self, key: Key, back: bool) -> None:
+        """Declared in the other region, whatever else is declared of it."""
+        spec = self.specs.get(key)
+        if isinstance(spec, dict):
+            self.change(key, spec | {"region": REGIONS[spec["region"] == REGIONS[0]]})
+
+    @rule(fleet=st.booleans(), records=st.booleans())
+    def control_plane_is_lost(self, fleet: bool, records: bool) -> None:
+        for key in KEYS if records else ():
+            self.delete_record(key)
+        if fleet:
+            self.delete_fleet()
 
     # -- processes, watches, time ----------------------------------------------------------------------------------
 
@@ -174,82 +218,12 @@ class Model(Life, RuleBasedStateMachine):
         for process in self.processes if noticed else ():
             process.notice()
 
-    @rule(seconds=st.sampled_from((1.0, 15.0, 700.0, 90000.0)))
+    @rule(seconds=st.sampled_from((1.0, 15.0, 700.0, 90000.0, 2700000.0)))
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
         self.mono += seconds
 
-    # -- what must never happen ------------------------------------------------------------------------------------
-
-    def check_region(self, kind: str, before: Json | None, after: Json) -> None:
-        if kind == "run":
-            self.check_post(after)
-
-    def check_post(self, workflow: Json) -> None:
-        """A run is POSTed from the claim that is open now, and never once it was known to exist."""
-        run = read_run(workflow)
-        assert run.key is not None
-        raw = self.control.read("record", run.key.dotted)
-        assert raw, f"{run.name} has no record"
-        record = read_record(raw)
-        assert record.claim is not None, f"{run.name} has no claim"
-        assert (record.claim.run, claim_mark(record.uid, record.claim)) == (run.name, run.mark)
-        assert not record.claim.noted
-        assert run.name not in self.noted
-        for memory in self.regions.values():
-            placed = self.placed(memory, run.key)
-            assert not placed or run.name not in {each.run for each in placed.outcomes.values()}
-
-    def check_record(self, kind: str, before: Json | None, after: Json) -> None:
-        """One claim at a time, its number never reset, closed only when its run is over."""
-        if kind != "record":
-            return
-        damaged = before and (CONTROL, "record", before["metadata"]["name"]) in self.damaged
-        assert not damaged, "a record that cannot be read is overwritten"
-        old = read_record(before) if before else None
-        new = read_record(after)
-        if new.claim and new.claim.noted:
-            self.noted.add(new.claim.run)
-        if old:
-            assert new.seq >= old.seq
-            if old.claim and (new.claim is None or new.claim.run != old.claim.run):
-                assert new.claim is None, "a claim is replaced by another"
-                self.check_closed(old.claim, new)
-        if new.claim and (old is None or old.claim is None):
-            self.check_claim(old or replace(new, attempts=replace(new.attempts, basis="")), new, new.claim)
-
-    def check_closed(self, claim: Claim, record: Record) -> None:
-        memory = self.regions[claim.region]
-        raw = memory.read("run", claim.run)
-        assert claim.noted
-        assert raw is None or read_run(raw).completed
-        assert all(copy.finished for copy in memory.copies_of_now(claim.run))
-        if record.attempts.stalled in ("RunStopped", "RunDeleted"):
-            self.ended_at[record.key] = self.claimed_at.get(record.key, -1)
-
-    def check_claim(self, old: Record, new: Record, claim: Claim) -> None:
-        process = next(each for each in self.processes if each.working)
-        assert process.loop.desired is not None
-        declared = process.loop.desired.environments.get(new.key)
-        assert declared is not None, "nothing valid is declared"
-        assert (declared.state, declared.resources) == ("Active", ())
-        assert (claim.region, claim.digest) == (declared.region, declared.digest)
-        assert claim.seq == old.seq + 1
-        assert claim.run not in self.posted
-        self.posted.add(claim.run)
-        assert not (old.attempts.stalled and old.attempts.basis == claim.basis), old.attempts
-        if len(self.processes) > 1:
-            self.changes += 1
-        assert self.ended_at.get(new.key, -1) < self.changes, "a run that a person ended is launched again"
-        self.claimed_at[new.key] = self.changes
-        if process.knows_all():
-            assert not self.in_progress(new.key, declared.region), "another run is in progress"
-        limit = LIMIT * len(self.processes)
-        open_claims = [
-            each for raw in self.control.all("record") if (each := self.readable(raw)) and each.claim and each != new
-        ]
-        taken = sum(1 for each in open_claims if each.claim and each.claim.region == claim.region)
-        assert taken < limit or self.overlapped, f"{taken} runs are in progress in {claim.region}"
+    # -- quiet -----------------------------------------------------------------------------------------------------
 
     @rule(which=pick)
     def quiet(self, which: int) -> None:
@@ -264,6 +238,7 @@ class Model(Life, RuleBasedStateMachine):
 
     def look_again(self, process: Process) -> None:
         process.deliver_all()
+        process.loop._settle_accounts(self.desired)  # the books are settled with the next pass, whosever that is
         writes = self.fuse.writes
         for key in KEYS:
             process.look(key)
@@ -274,27 +249,13 @@ class Model(Life, RuleBasedStateMachine):
         record = self.readable(raw) if raw else None
         if record is None:
             unreadable = any(name == key.dotted for _, _, name in self.damaged)
-            assert key not in self.desired.environments or unreadable
+            silent = any(memory.silent for memory in self.regions.values())  # whether it is new is not known then
+            assert key not in self.desired.environments or unreadable or silent
             return
         ready = condition(record, READY)
         assert ready is not None, record
         if ready.status:
             assert self.is_done(key, record), record
-
-    def is_done(self, key: Key, record: Record) -> bool:
-        of = self.desired.environments.get(key)
-        if of is None:
-            return False
-        memory = self.regions[of.region]
-        if memory.silent:
-            return True
-        placed = self.placed(memory, key)
-        steps = wanted(memory, of)
-        outcomes = placed.outcomes if placed else {}
-        epoch = placed.epoch if placed else 0
-        said = {step: (each.result, each.digest, each.hash, each.epoch) for step, each in outcomes.items()}
-        proven = all(said.get(s) == ("Succeeded", of.digest, job.hash, epoch) for s, job in steps.items())
-        return placed is not None and proven and record.applied_digest == of.digest
 
     def check_copies(self) -> None:
         for memory in self.regions.values():
@@ -311,41 +272,76 @@ class Model(Life, RuleBasedStateMachine):
             if self.processes and sys.exc_info()[0] is None:
                 self.recover()
         finally:
-            self.quiet_log.stop()
+            for patch in self.patches:
+                patch.stop()
 
     def recover(self) -> None:
-        """Faults end, runs succeed, people mend and retry: everything that can be Ready is, in bounded time."""
-        self.repair()
-        for memory in self.regions.values():
-            memory.silent = False
+        """Faults end, runs succeed, people mend, retry and approve: everything comes to its end, in bounded time."""
+        self.mend()
         process = self.processes[0]
         self.processes = [process]
         process.settle()
         for key in KEYS:
             self.retry(key)
-        for _ in range(12):
+        for _ in range(16):
             process.settle()
             for _ in range(len(self.runs()) + 1):
                 self.everything_succeeds()
+            for key in KEYS:
+                self.people_help(process, key)
             self.changes += 1
             self.now += 700
         process.settle()
         self.look_again(process)
-        for key in self.desired.environments:
-            self.check_ready(key)
+        for key in KEYS:
+            self.check_end(key)
 
-    def check_ready(self, key: Key) -> None:
-        of = self.desired.environments[key]
-        record = read_record(self.control.objects["record", key.dotted])
-        moves = record.region != of.region and (record.applied_digest or self.placed(self.regions[record.region], key))
-        if of.state != "Active" or of.resources or moves:
+    def people_help(self, process: Process, key: Key) -> None:
+        """They approve what is held, and do not move an environment and take a service from it at once."""
+        process.deliver_all()
+        process.approve(key)
+        record = self.record_of(key)
+        ready = condition(record, READY) if record else None
+        if ready and ready.reason == HoldReason.VERBS_NOT_SYMMETRIC and isinstance(self.specs.get(key), dict):
+            self.change(key, {name: value for name, value in self.specs[key].items() if name != "services"})
+
+    def mend(self) -> None:
+        self.repair()
+        self.git_says(untrusted=False, not_shown=set(), renamed=False)
+        for name, memory in self.regions.items():
+            memory.silent = False
+            for service in SERVICES:
+                self.put_namespace(name, service)
+                self.release(name, service, 3)
+        if self.control.read("fleet", FLEET) is None:
+            self.put_fleet(0)
+
+    def check_end(self, key: Key) -> None:
+        of = self.desired.environments.get(key)
+        raw = self.control.read("record", key.dotted)
+        record = read_record(raw) if raw else None
+        if of is None and self.specs.get(key) == HELD:
             return
+        if of is None:
+            assert record is None or record.gone, record
+        elif of.state != "Active":
+            assert record is None or record.gone or of.policy.deletion_protection, record
+        elif not of.resources:
+            assert record
+            self.check_ready(key, of, record)
+
+    def check_ready(self, key: Key, of: Declaration, record: Record) -> None:
         ready = condition(record, READY)
         placed = self.placed(self.regions[of.region], key)
         removals = placed and any(not of.uses_service(step.namespace) for step in placed.outcomes)
         assert ready is not None
         assert ready.status or removals, ready
         assert self.is_done(key, record), record
+        home = Place(of.region, key, "billing")
+        others = [each for each in self.stores.content if each.key == key and each.region != of.region]
+        left = [each for each in others if each.service == "billing" and each not in self.stores.orphans]
+        assert not left, f"{left} are left behind, the environment is in {of.region}"
+        assert home in self.stores.content or not of.uses_service("billing")
 
 
 Model.TestCase.settings = settings(

@@ -11,7 +11,9 @@ from reconciler.core.names import Key
 from reconciler.core.tree import Entry, Mode, lay_out
 
 ACME, GLOBEX = Key("acme", "production"), Key("globex", "production")
-REGIONS = "apiVersion: tenantctl.io/v1\nkind: RegionList\nspec: {regions: [{name: eu-west}, {name: us-east}]}\n"
+REGIONS = (
+    "apiVersion: tenantctl.io/v1\nkind: RegionList\nspec: {regions: [{name: eu-west}, {name: us-east, context: us}]}\n"
+)
 FLEET = {
     "providers/regions.yaml": REGIONS,
     "tenants/acme/tenant.yaml": "apiVersion: tenantctl.io/v1\nkind: Tenant\nmetadata: {name: acme}\n",

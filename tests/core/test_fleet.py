@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.fleet import EVERYTHING, HISTORY_MAX, Fleet, Reach, Scope, read_fleet, with_pause
+from reconciler.core.fleet import EVERYTHING, HISTORY_MAX, Fleet, Reach, Scope, read_fleet, with_pause, with_source
 from reconciler.core.mark import Mark
 from reconciler.core.names import Key
 from reconciler.core.times import rfc3339
@@ -91,3 +91,12 @@ def test_it_says_how_many_records_there_are_and_which_commits_were_accepted() ->
 
 def test_a_pause_that_cannot_be_read_is_one() -> None:
     assert read_fleet({"data": {"pause.all": "stop!"}}).in_force(NOW) == [(EVERYTHING, Mark(reason="stop!"))]
+
+
+def test_an_approved_source_is_kept_with_a_line_of_history() -> None:
+    data = written(Fleet(), (ACME, MARK))
+    data |= with_source(read_fleet({"data": data}), "c0ffee", MARK)  # type: ignore[arg-type]  # it takes nothing away
+    found = read_fleet({"data": data})
+    assert (found.source, found.pauses, data["records"]) == ("c0ffee", {ACME: MARK}, "3")
+    assert [line.event for line in found.history] == ["Suspended", "Approved"]
+    assert found.history[-1].message == "source c0ffee by ada at 2027-01-15T08:00:00Z: upgrade"

@@ -55,6 +55,16 @@ def test_the_variables() -> None:
     }
 
 
+def test_what_an_admin_process_was_given_stands_over_what_is_declared() -> None:
+    asked = Injection(PLACEMENT, "run-1", STEP, "copy-x", {"seats": 1, "since": "2027-01-01"})
+    found = variables(asked)
+    assert (found["TENANT_PARAM_SEATS"], found["TENANT_PARAM_SINCE"]) == ("1", "2027-01-01")
+    assert found["TENANT_PARAM_LOCALE"] == "nl-BE"
+    paths = files(asked)
+    assert (paths["parameters/seats"], paths["parameters/since"]) == ("1", "2027-01-01")
+    assert yaml.safe_load(paths["environment.yaml"])["spec"]["parameters"]["seats"] == 250, "what is declared stays so"
+
+
 def test_a_tier_that_is_not_declared_has_its_default() -> None:
     bare = Placement(PLACEMENT.key, {"spec": {"region": "eu-west"}}, "d", "r", 1, State.ACTIVE)
     assert variables(Injection(bare, "r", STEP, "c"))["TENANT_TIER"] == "standard"
@@ -102,7 +112,7 @@ def test_a_mount_or_volume_in_our_place_gives_way(path: str) -> None:
 
 
 def test_the_files() -> None:
-    found = files(PLACEMENT)
+    found = files(GIVEN)
     assert yaml.safe_load(found["environment.yaml"]) == DECLARATION
     assert (found["parameters/seats"], found["parameters/locale"]) == ("250", "nl-BE")
     assert json.loads(found["resources/bark.json"]) == {"url": "https://x"}
@@ -113,7 +123,7 @@ def test_the_volume_gives_the_files_their_paths_back() -> None:
     data = files_of(GIVEN, "billing", "uid-1")["data"]
     source = inject(POD, GIVEN)["volumes"][0]["configMap"]
     assert source["name"] == "copy-x"
-    assert {item["path"]: data[item["key"]] for item in source["items"]} == files(PLACEMENT)
+    assert {item["path"]: data[item["key"]] for item in source["items"]} == files(GIVEN)
     assert all("/" not in key for key in data)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from reconciler.core.approval import Approval
 from reconciler.core.lever import with_hold, with_levers
 from reconciler.core.mark import Mark
 from reconciler.core.record import HISTORY_MAX, Entry, Record
@@ -55,3 +56,20 @@ def test_a_suspension_that_holds_is_told_once() -> None:
     assert events(once) == ["Paused"]
     assert with_hold(once, "tenant acme was suspended", NOW + 60) == once
     assert events(with_hold(once, "everything was suspended", NOW)) == ["Paused", "Paused"]
+
+
+def test_an_approval_says_what_was_approved() -> None:
+    given = Approval("DECOMMISSION", "d", "eu-west", "ada", EARLY, "they left")
+    after = with_levers(record(OF, approval=given.dump(), retry=Mark("bob", LATE).dump()), NOW)
+    assert [(entry.at, entry.event, entry.message) for entry in after.history] == [
+        ("2027-01-15T07:00:00Z", "Approved", "DECOMMISSION in eu-west by ada at 2027-01-15T07:00:00Z: they left"),
+        ("2027-01-15T07:00:01Z", "Retried", "by bob at 2027-01-15T07:00:01Z"),
+    ]
+    assert with_levers(after, NOW + 1) == after
+    again = replace(after, approval=replace(given, at=LATE, without_source=True).dump())
+    assert with_levers(again, NOW).history[-1].message.startswith("DECOMMISSION without its source in eu-west by ada")
+
+
+def test_what_is_no_approval_is_said_to_approve_nothing() -> None:
+    (entry,) = with_levers(record(OF, approval="yes\x1b[31m please"), NOW).history
+    assert (entry.event, entry.message) == ("Approved", "nothing: 'yes please' is none")

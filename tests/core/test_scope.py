@@ -2,7 +2,8 @@
 
 import pytest
 
-from reconciler.core.scope import Scope, scope
+from reconciler.core.names import Key
+from reconciler.core.scope import Chosen, Scope, scope
 
 
 @pytest.mark.parametrize(
@@ -44,3 +45,36 @@ def test_which_keys_a_path_holds(path: str, expected: Scope) -> None:
 )
 def test_scopes_meet(one: Scope, another: Scope, meet: bool) -> None:
     assert one.meets(another) is meet
+
+
+@pytest.mark.parametrize(
+    ("chosen", "other", "expected"),
+    [
+        ([], Scope(), False),
+        ([Scope()], Scope("a", "b"), True),
+        ([Scope("a", "b")], Scope(), True),
+        ([Scope("a", "b")], Scope("a"), True),
+        ([Scope("a", "b")], Scope("a", "c"), False),
+        ([Scope("a")], Scope("a", "c"), True),
+        ([Scope("a")], Scope("b"), False),
+    ],
+)
+def test_many_scopes_meet_what_one_of_them_meets(chosen: list[Scope], other: Scope, expected: bool) -> None:
+    assert Chosen.of(chosen).meets(other) is expected
+    assert any(one.meets(other) for one in chosen) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("tenants/acme/production.yaml", "acme/production"),
+        ("tenants/Acme_Corp/production.yml", "acme-corp/production"),
+        ("tenants/acme/tenant.yaml", None),
+        ("tenants/acme", None),
+        ("tenants/\\x1b/production.yaml", "x1b/production"),
+        ("providers/regions.yaml", None),
+        ("README.md", None),
+    ],
+)
+def test_the_one_key_of_a_path(path: str, key: str | None) -> None:
+    assert scope(path).key == (Key.parse(key) if key else None)

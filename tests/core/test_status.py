@@ -111,3 +111,10 @@ def test_steps_are_counted_as_people_do(steps: tuple[Any, ...], text: str) -> No
     claimed = record(OF, claim=replace(CLAIM, steps=steps))
     after = with_status(claimed, OF, "new", held(HoldReason.RUN_IN_PROGRESS), NOW)
     assert conditions_by_type(after)["Ready"].message.endswith(text)
+
+
+def test_the_applied_revision_stays_before_a_removal_that_is_held() -> None:
+    """Git shows the removal between the applied revision and now (decision 0005): moved past it, it would show none."""
+    held_back = held(HoldReason.PROTECTED, replace(ACTION, steps=(), removals=REMOVALS))
+    after = with_status(record(OF, applied_digest="old"), OF, "new", held_back, NOW)
+    assert (after.applied_digest, after.applied_revision) == (OF.digest, "c0ffee")

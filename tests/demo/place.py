@@ -8,11 +8,17 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster import Cluster
+from tests.cluster import Cluster, find
 
 from .fleet import ROOT, Fleet, git_environment
 
+SECOND = "us-east"
 FOREIGN = ("KUBECONFIG", "TENANTCTL_", "ARGO_")
+
+
+def second_name(name: str) -> str:
+    """What the second cluster of a demo is called."""
+    return SECOND if name == "eu-west" else f"{name}-2"
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,9 @@ class Place:
 
     def variables(self, cluster: Cluster) -> dict[str, str]:
         """What a user's shell needs for this cluster."""
+        other = find(second_name(self.name)) if cluster.local and cluster.name == self.name else None
         return {
-            "KUBECONFIG": str(cluster.kubeconfig),
+            "KUBECONFIG": ":".join(str(each.kubeconfig) for each in (cluster, other) if each),
             "TENANTCTL_CONTEXT": cluster.context,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }

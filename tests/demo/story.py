@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +17,11 @@ from tests.cluster import Cluster, existing
 from tests.cluster import down as cluster_down
 from tests.cluster import up as cluster_up
 
-from . import background
+from . import background, moving
 from . import cluster_client as api
 from .failure import DemoError
 from .fleet import ROOT
-from .place import Place
+from .place import Place, second_name
 from .screen import Screen
 
 STEPS = 7
@@ -40,10 +41,10 @@ class Story:
     cluster: Cluster
     kube: Kube
 
-    def run(self, *words: str, remedy: str, cwd: Path = ROOT) -> str:
-        """Show and run a command for this cluster."""
-        environment = self.place.environment(self.cluster)
-        return self.screen.run(*words, cwd=cwd, environment=environment, remedy=remedy)
+    def run(self, *words: str, remedy: str, cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> str:
+        """Show and run a command for this cluster, or in another environment."""
+        chosen = environment or self.place.environment(self.cluster)
+        return self.screen.run(*words, cwd=cwd, environment=chosen, remedy=remedy)
 
     # -- the ground ------------------------------------------------------------------------------------------------
 
@@ -53,12 +54,20 @@ class Story:
         self.screen.say("(kubectl need not be installed: the demo asks the API server for the same)")
         for name in SERVICES:
             self.screen.command("kubectl", "apply", "--server-side", "--filename", f"{EXAMPLES}/{name}")
-            for line in api.apply(self.kube, ROOT / EXAMPLES / name, self._busybox()):
-                self.screen.detail(line)
+            self._apply(self.kube, name)
         self.screen.say("The platform lets them take part:")
         for name in SERVICES:
             self.screen.command("kubectl", "label", "namespace", name, "tenantctl.io/lifecycle=enabled")
             api.label(self.kube, name)
+
+    def apply_service(self, kube: Kube, name: str) -> None:
+        """Both parts, team's and platform's, in another cluster."""
+        self._apply(kube, name)
+        api.label(kube, name)
+
+    def _apply(self, kube: Kube, name: str) -> None:
+        for line in api.apply(kube, ROOT / EXAMPLES / name, self._busybox()):
+            self.screen.detail(line)
 
     def _busybox(self) -> str:
         """The services' image: clusters of this machine hold it, others pull it from where BUSYBOX says."""
@@ -80,7 +89,7 @@ class Story:
             sys.executable, "-m", "tests.gitserver", str(fleet.remote.parent), "--host", self.cluster.host,
             "--port", str(PORT),
         )  # fmt: skip
-        self._wait(self._serves, f"a git server at {url}", 20)
+        self.wait(self._serves, f"a git server at {url}", 20)
         self.run("git", "ls-remote", "--heads", url, remedy=f"read {self.place.log}")
         return url
 
@@ -139,25 +148,32 @@ class Story:
             self.screen.say("(held: the first fleet, which is being set up in the background at the same time)")
         return branch
 
+    def review(self, branch: str) -> str:
+        """The comment that a reviewer of the branch sees at a pull request, made from git alone; returns it."""
+        self.screen.say("In CI, without a cluster and without secrets, so also for forks:")
+        words = ("tenantctl", "plan", "--from", "main", "--to", branch, "--output", "markdown")
+        return self.run(*words, cwd=self.place.fleet.work, remedy="tenantctl validate")
+
     def merge(self, key: Key, branch: str) -> None:
         """The merge, and nothing else: the reconciler does the rest."""
         self.screen.step("The branch is merged; the reconciler launches the workflow")
         for name in SERVICES:
-            self._wait(lambda name=name: api.available(self.kube, name, name), f"{name} is available", 60)
+            self.wait(lambda name=name: api.available(self.kube, name, name), f"{name} is available", 60)
         work, git = self.place.fleet.work, "read git's words; begin anew with: make demo-down"
         self.run("git", "switch", "--quiet", "main", cwd=work, remedy=git)
         self.run("git", "merge", "--quiet", "--no-ff", "--message", f"Merge {branch}", branch, cwd=work, remedy=git)
         self.run("git", "push", "--quiet", "origin", "main", cwd=work, remedy=git)
         self.screen.say("… and the reconciler sees it:")
-        self._wait(lambda: self._launched(key), f"a run of {key}", READY_SECONDS)
+        self.wait(lambda: self._launched(key), f"a run of {key}", READY_SECONDS)
         self.run("tenantctl", "logs", "--follow", str(key), remedy=f"tenantctl describe environment {key}")
-        self._wait(lambda: self._ready(key), f"{key} Ready", READY_SECONDS)
+        self.wait(lambda: self.ready(key), f"{key} Ready", READY_SECONDS)
 
     def _launched(self, key: Key) -> bool:
         record = api.record(self.kube, key)
         return record is not None and bool(record.history or (record.claim and record.claim.noted))
 
-    def _ready(self, key: Key) -> bool:
+    def ready(self, key: Key) -> bool:
+        """Whether an environment is Ready. Raises DemoError when it is Stalled."""
         record = api.record(self.kube, key)
         ready = record and condition(record, "Ready")
         stalled = record and condition(record, "Stalled")
@@ -180,7 +196,8 @@ class Story:
             for line in api.get_raw(self.kube, path).splitlines():
                 self.screen.detail(line)
 
-    def _wait(self, probe: object, what: str, seconds: float) -> None:
+    def wait(self, probe: object, what: str, seconds: float) -> None:
+        """Wait for something, and say what the reconciler says when it does not come."""
         remedy = f"tenantctl get environments; then the log: {self.place.log}"
         api.wait(probe, what, seconds, lambda: api.reconciler_log(self.kube), remedy)  # type: ignore[arg-type]
 
@@ -200,9 +217,12 @@ def tell(screen: Screen, place: Place, context: str, image: str) -> None:
         key = place.fleet.next_key(lambda key: api.record(kube, key))
         story.merge(key, story.propose(key))
         story.show(key)
+        screen.good(f"{key} is Ready; all of it took {screen.elapsed()} minutes.")
+        if cluster.local:
+            moving.tell(story, key)
+            screen.good(f"{key} lives in {moving.REGION}; {screen.elapsed()} minutes since the beginning.")
     finally:
         kube.close()
-    screen.good(f"{key} is Ready; all of it took {screen.elapsed()} minutes.")
     _next(screen, story, key, env)
 
 
@@ -243,6 +263,7 @@ def undo(screen: Screen, place: Place, context: str) -> None:
         _leave(screen, place, existing.use(place.name, context, progress=screen.detail))
         cluster_down(place.name, lambda _: None)  # only what was noted of it
     else:
+        cluster_down(second_name(place.name), screen.detail)
         cluster_down(place.name, screen.detail)
     shutil.rmtree(place.folder, ignore_errors=True)
     screen.good("the demo is gone")

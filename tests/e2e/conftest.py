@@ -94,10 +94,11 @@ def install(where: Cluster) -> None:
     tenantctl(*words)
 
 
-def make_fleet(lab: Lab, folder: Path) -> Fleet:
-    """A new repository, and the reconciler's own kubeconfig."""
+def make_fleet(lab: Lab, folder: Path, *, dark: bool) -> Fleet:
+    """A new repository, and the reconciler's own kubeconfig. `dark`: with a region that never answers."""
     kubeconfig = lab.kubeconfig_of(folder, "tenantctl-reconciler", CONTROL)
-    return Fleet(lab, Repository(folder / "fleet", regions(lab.cluster.context)), kubeconfig, folder / "controller.log")
+    listed = regions(lab.cluster.context)[: 2 if dark else 1]
+    return Fleet(lab, Repository(folder / "fleet", listed), kubeconfig, folder / "controller.log")
 
 
 _shared: list[Fleet] = []
@@ -106,7 +107,7 @@ _shared: list[Fleet] = []
 @pytest.fixture(scope="session")
 def fleet(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """The fleet of the tests that run together, with a controller."""
-    made = make_fleet(lab, tmp_path_factory.mktemp("fleet"))
+    made = make_fleet(lab, tmp_path_factory.mktemp("fleet"), dark=True)
     _shared.append(made)
     made.start()
     yield made
@@ -135,9 +136,10 @@ def both(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions
     if os.environ.get("CONTEXT"):
         pytest.skip("two clusters and the object store are for local clusters")
     other = Lab(cluster.up(f"{NAME}-2"))
-    made = Regions(lab, other, objectstore.up(), f"{PREFIX}{secrets.token_hex(4)}")
+    keys = tmp_path_factory.mktemp("archives") / "credentials"
+    made = Regions(lab, other, objectstore.up(), f"{PREFIX}{secrets.token_hex(4)}", keys)
     other.kube.delete(SERVICE_ACCOUNTS, CONTROL, "tenantctl-reconciler")
-    made.install(tmp_path_factory.mktemp("archives"))
+    made.install()
     yield made
     made.sweep()
     other.kube.close()
@@ -151,7 +153,8 @@ def moving(both: Regions, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     both.sweep()
     folder = tmp_path_factory.mktemp("moving")
     repository = Repository(folder / "fleet", both.declared())
-    made = Fleet(both.west, repository, both.kubeconfig_of(folder), folder / "controller.log")
+    others = (both.east.cluster.kubeconfig,)
+    made = Fleet(both.west, repository, both.kubeconfig_of(folder), folder / "controller.log", others=others)
     yield made
     made.stop()
     both.sweep()
@@ -163,7 +166,7 @@ def own_fleet(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fl
     while _shared:
         _shared.pop().stop()
     lab.sweep()
-    made = make_fleet(lab, tmp_path_factory.mktemp("own"))
+    made = make_fleet(lab, tmp_path_factory.mktemp("own"), dark=False)
     yield made
     made.stop()
     lab.sweep()

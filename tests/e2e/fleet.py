@@ -1,10 +1,12 @@
 """A fleet: a repository, the cluster, and a controller that brings the two together."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from reconciler.core.action import HoldReason
 from reconciler.core.record import Record, condition, conditions_by_type
 from tests.e2e.command import Done, tenantctl
 from tests.e2e.controller import Controller, start
@@ -13,15 +15,14 @@ from tests.e2e.repository import Repository
 from tests.e2e.waiting import SECONDS, eventually
 
 T = TypeVar("T")
-REGION, OTHER, NARROW, DARK = "eu-west", "us-east", "ap-south", "eu-dark"
+REGION, DARK = "eu-west", "eu-dark"
 
 
 def regions(context: str) -> list[Json]:
-    """Three names for the one cluster, so that moves can be declared and limits differ; and one that never answers."""
-    here = {"context": context, "workflowNamespace": "tenantctl-workflows"}
-    limits = {REGION: 100, OTHER: 100, NARROW: 2}
-    return [{"name": n, "inFlightLimit": limit} | here for n, limit in limits.items()] + [
-        {"name": DARK, "context": "nowhere", "workflowNamespace": "tenantctl-workflows"}
+    """The one cluster, and a region that never answers."""
+    return [
+        {"name": REGION, "inFlightLimit": 100, "context": context, "workflowNamespace": "tenantctl-workflows"},
+        {"name": DARK, "context": "nowhere", "workflowNamespace": "tenantctl-workflows"},
     ]
 
 
@@ -34,6 +35,7 @@ class Fleet:
     kubeconfig: Path
     log: Path
     controllers: list[Controller] = field(default_factory=list)
+    others: tuple[Path, ...] = ()  # administrators' kubeconfigs of further clusters
 
     @property
     def controller(self) -> Controller:
@@ -74,9 +76,22 @@ class Fleet:
         return {"region": REGION, "services": list(services)} | spec
 
     def tenantctl(self, *words: str, code: int | None = 0) -> Done:
-        """Run `tenantctl` as an administrator of the cluster."""
+        """Run `tenantctl` as an administrator of the cluster, and of the others of the fleet."""
         cluster = self.lab.cluster
-        return tenantctl(*words, code=code, KUBECONFIG=str(cluster.kubeconfig), TENANTCTL_CONTEXT=cluster.context)
+        files = ":".join(map(str, (cluster.kubeconfig, *self.others)))
+        return tenantctl(*words, code=code, KUBECONFIG=files, TENANTCTL_CONTEXT=cluster.context)
+
+    def plan(self) -> Json:
+        """The plan of what is declared now."""
+        words = ("plan", "--repository", str(self.repository.folder), "--ref", "main", "-o", "json")
+        return dict(json.loads(self.tenantctl(*words, code=None).stdout))
+
+    def approve(self, *keys: str) -> None:
+        """Wait until something of each is held that an approval lifts, then approve the plan, as an operator does."""
+        for key in keys:
+            self.eventually(key, lambda: _hold(self.plan(), key), "held for an approval")  # noqa: B023 - called at once
+        words = ("--repository", str(self.repository.folder), "--ref", "main", "--reason", "tests", "--yes")
+        self.tenantctl("approve", self.plan()["id"], *words)
 
     def look(self, key: str) -> None:
         """Have the controller look at an environment, and wait until it has: what it had to do, it has begun."""
@@ -98,7 +113,7 @@ class Fleet:
         tails = "\n".join(controller.tail() for controller in self.controllers[-1:])
         return f"{self.lab.state(key)}\n--- the controller\n{tails}"
 
-    def ready(self, key: str, after: str = "") -> Record:
+    def ready(self, key: str, after: str = "", seconds: float = SECONDS) -> Record:
         """Wait until an environment is Ready, with a commit at or after `after` applied."""
 
         def probe() -> Record | None:
@@ -108,7 +123,7 @@ class Fleet:
                 return None
             return record if not after or self.repository.contains(record.applied_revision, after) else None
 
-        return self.eventually(key, probe, "Ready")
+        return self.eventually(key, probe, "Ready", seconds)
 
     def stalled(self, key: str, reason: str, seconds: float = SECONDS) -> Record:
         """Wait until an environment is Stalled for a reason."""
@@ -134,6 +149,11 @@ class Fleet:
         """Wait for the bridge pod of a run's lifecycle step, running."""
         found = lambda: [pod for pod in self.lab.pods_of_run(run) if is_bridge(pod)]  # noqa: E731
         return self.eventually(key, found, f"the bridge of {run} to run")[-1]
+
+
+def _hold(plan: Json, key: str) -> bool:
+    held = [hold for hold in plan["holds"] if f"{hold['tenant']}/{hold['environment']}" == key]
+    return any(HoldReason(hold["reason"]).approvable for hold in held)
 
 
 def is_bridge(pod: Json) -> bool:

@@ -50,14 +50,14 @@ class Lab:
                 self.kube.delete(NAMESPACES, None, namespace)
         for resource, namespace in ((WORKFLOWS, WORKFLOW), (CONFIG_MAPS, WORKFLOW), (CONFIG_MAPS, CONTROL)):
             self._delete(resource, namespace)
-        self._resume()
+        self._begin_anew()
 
-    def _resume(self) -> None:
-        """End what a killed test run suspended for many at once."""
+    def _begin_anew(self) -> None:
+        """The fleet as `install` makes it: nothing suspended, no record counted, no commit accepted."""
         fleet = self.kube.find(CONFIG_MAPS, CONTROL, labels.FLEET)
-        pauses = {key: None for key in (fleet or {}).get("data", {}) if key.startswith("pause.")}
-        if pauses:
-            self.kube.merge(CONFIG_MAPS, CONTROL, labels.FLEET, {"data": pauses})
+        if fleet:
+            emptied = dict.fromkeys(fleet.get("data", {}))
+            self.kube.merge(CONFIG_MAPS, CONTROL, labels.FLEET, {"data": {**emptied, "records": "0"}})
 
     def _delete(self, resource: Resource, namespace: str) -> None:
         if self.kube.find(NAMESPACES, None, namespace) is None:
@@ -84,7 +84,10 @@ class Lab:
 
     def service(self, word: str, *jobs: Json, enabled: bool = True, bound: bool = True) -> str:
         """A namespace of a service, let in by the platform and bound by its team unless told otherwise."""
-        namespace = self.name(word)
+        return self.add_service(self.name(word), *jobs, enabled=enabled, bound=bound)
+
+    def add_service(self, namespace: str, *jobs: Json, enabled: bool = True, bound: bool = True) -> str:
+        """The same, in a namespace of this name."""
         lifecycle = {labels.LIFECYCLE: labels.ENABLED} if enabled else {}
         self.kube.create(NAMESPACES, None, {"metadata": {"name": namespace, "labels": lifecycle}})
         if bound:

@@ -32,12 +32,21 @@ JOB = "ledger-lifecycle"
 
 @dataclass(frozen=True)
 class Regions:
-    """What a scenario with two regions works with. `prefix` is where this test run's archives are."""
+    """What a scenario with two regions works with.
+
+    `prefix` is where this test run's archives are, `keys` the file with the object store's credentials.
+    """
 
     west: Lab
     east: Lab
     store: ObjectStore
     prefix: str
+    keys: Path
+
+    @property
+    def place_of_archives(self) -> str:
+        """The URL of the object store, as `tenantctl install` takes it."""
+        return f"s3://{self.store.bucket}/{self.prefix}?region={self.store.region}&endpoint={self.store.endpoint}"
 
     @property
     def labs(self) -> dict[str, Lab]:
@@ -53,17 +62,16 @@ class Regions:
 
     # -- set up and clean up ---------------------------------------------------------------------------------------
 
-    def install(self, folder: Path) -> None:
+    def install(self) -> None:
         """Install in both as a user would, without a controller, with the object store."""
-        keys = folder / "archives-credentials"
-        keys.touch(mode=0o600)
-        keys.write_text(f"AWS_ACCESS_KEY_ID={self.store.access_key}\nAWS_SECRET_ACCESS_KEY={self.store.secret_key}\n")
-        together(*(partial(self._install, lab, keys) for lab in self.labs.values()))
+        self.keys.touch(mode=0o600)
+        lines = {"AWS_ACCESS_KEY_ID": self.store.access_key, "AWS_SECRET_ACCESS_KEY": self.store.secret_key}
+        self.keys.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+        together(*(partial(self._install, lab) for lab in self.labs.values()))
 
-    def _install(self, lab: Lab, keys: Path) -> None:
-        place = f"s3://{self.store.bucket}/{self.prefix}?region={self.store.region}&endpoint={self.store.endpoint}"
+    def _install(self, lab: Lab) -> None:
         where = ("--kubeconfig", lab.cluster.kubeconfig, "--context", lab.cluster.context)
-        archives = ("--archives", place, "--archives-credentials", keys)
+        archives = ("--archives", self.place_of_archives, "--archives-credentials", self.keys)
         tenantctl("install", "--no-reconciler", "--image", lab.cluster.image, *archives, *where)
 
     def kubeconfig_of(self, folder: Path) -> Path:

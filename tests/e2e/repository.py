@@ -71,6 +71,15 @@ class Repository:
         declared = {"kind": "Tenant", "metadata": {"name": tenant}, "spec": dict(spec)}
         self.write(f"tenants/{tenant}/tenant.yaml", VERSION | declared)
 
+    def limit(self, region: str, runs: int) -> str:
+        """Commit another in-flight limit of a region."""
+        with self._lock:
+            content = yaml.safe_load((self.folder / "providers/regions.yaml").read_text())
+            for entry in content["spec"]["regions"]:
+                entry |= {"inFlightLimit": runs} if entry["name"] == region else {}
+            self.write("providers/regions.yaml", content)
+            return self.commit(f"At most {runs} runs in {region}")
+
     def remove(self, key: str) -> str:
         """Commit that an environment's file is gone."""
         with self._lock:

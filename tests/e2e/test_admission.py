@@ -11,6 +11,7 @@ from reconciler.adapters.kube import connect
 from reconciler.adapters.kube.resources import CLUSTER_TEMPLATES, JOBS, WORKFLOWS
 from reconciler.core.errors import Unprocessable
 from reconciler.manifests.apply import wait
+from reconciler.manifests.render import TEMPLATES as OURS
 
 pytestmark = pytest.mark.cluster
 
@@ -179,6 +180,16 @@ def test_argos_command_line_works(kube, argo):
     memoized = argo("resubmit", "--memoized", name)
     assert "created without a status" in memoized.stderr
     assert argo("retry", again, "-p", "tenant=other").returncode != 0
+
+
+@pytest.mark.parametrize("template", OURS)
+def test_every_template_can_be_submitted_by_hand(kube, argo, template):
+    """Argo's command line sends the templates along that it resolved: they have to be in the form that it writes."""
+    parameters = kube.get(CLUSTER_TEMPLATES, None, template)["spec"]["arguments"]["parameters"]
+    given = [f"--parameter={item['name']}=admission" for item in parameters if "value" not in item]
+    done = argo("submit", "--from", f"clusterworkflowtemplate/{template}", "-o", "name", *given)
+    assert done.returncode == 0, done.stderr
+    assert argo("terminate", done.stdout.strip().splitlines()[-1]).returncode == 0
 
 
 def lifecycle_job(name, annotations):

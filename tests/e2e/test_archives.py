@@ -4,8 +4,10 @@ The saga that does it by itself has tests of its own; here are the pieces that i
 """
 
 import json
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import obstore
 import pytest
@@ -14,11 +16,14 @@ from reconciler.core.archive import Archive, import_key, read_manifest
 from reconciler.core.outcome import FailureClass, Result
 from reconciler.core.placement import Placement, State
 from reconciler.core.step import Kind, Step
+from tests.cluster import outage, postgres
 from tests.cluster.conftest import client_of
 from tests.cluster.failure import ClusterError
+from tests.e2e.command import tenantctl
 from tests.e2e.fleet import Fleet
 from tests.e2e.lab import Key, phase
 from tests.e2e.regions import EAST, JOB, WEST, Regions
+from tests.e2e.service import lifecycle_job
 
 pytestmark = pytest.mark.cluster
 
@@ -36,6 +41,10 @@ class Tenant:
     @property
     def schema(self) -> str:
         return self.key.replace("/", "_")
+
+    @property
+    def importing(self) -> str:
+        return f"migrate-in/{self.service}/{JOB}"
 
     def placement(self, region: str, epoch: int, state: State) -> Placement:
         spec = {"region": region, "services": [self.service]}
@@ -127,30 +136,98 @@ def test_archives_that_are_not_what_was_exported_are_not_imported(tenant: Tenant
     exported, both = _exported(tenant).archive, tenant.both
     key = f"{both.prefix}/{exported.folder}/archive"
     client, true = client_of(both.store), _stored(both, f"{exported.folder}/archive")
+    tenant.import_from(exported, 2)
+    assert tenant.run(EAST, "migrate-in", jobs=[f"upsert/{tenant.service}/{JOB}"]) == "Succeeded"
 
-    tenant.import_from(replace(exported, sha256="0" * 64), 2)
-    _refused(tenant, "manifest.json: its sha256 is")
     obstore.put(client, key, true[:-1])
-    tenant.import_from(exported, 3)
-    _refused(tenant, f"archive has {len(true) - 1} bytes, not {len(true)}")
+    _refused(tenant, FailureClass.NEEDS_HUMAN, "ArchiveDiffers", f"has {len(true) - 1} bytes, not {len(true)}")
     obstore.put(client, key, true[:-1] + bytes([true[-1] ^ 1]))
-    _refused(tenant, "archive was replaced")
-    obstore.delete(client, key)
-    _refused(tenant, "archive is missing")
+    _refused(tenant, FailureClass.NEEDS_HUMAN, "ArchiveDiffers", "archive was replaced")
+    obstore.put(client, key, true)
+    with outage.without(both.east.cluster, urlsplit(both.store.endpoint).hostname):
+        _refused(tenant, FailureClass.TRANSIENT, "ObjectStoreUnavailable", "it does not answer")
     assert both.sql(EAST, tenant.service, f'select count(*) from "{tenant.schema}".entries') == "0"
 
-    obstore.put(client, key, true)  # put back as it was, it is imported
-    assert tenant.run(EAST, "migrate-in") == "Succeeded"
+    assert tenant.run(EAST, "migrate-in", jobs=[tenant.importing]) == "Succeeded"
     assert tenant.rows(EAST) == tenant.rows(WEST)
 
 
-def _refused(tenant: Tenant, words: str) -> None:
-    assert tenant.run(EAST, "migrate-in") == "Failed"
+def _refused(tenant: Tenant, failure: FailureClass, reason: str, words: str) -> None:
+    assert tenant.run(EAST, "migrate-in", jobs=[tenant.importing]) == "Failed"
     outcome = tenant.outcome(EAST, "migrate-in")
-    assert (outcome.result, outcome.failure) == (Result.FAILED, FailureClass.NEEDS_HUMAN)
-    assert outcome.reason == "ArchiveDiffers"
+    assert (outcome.result, outcome.failure, outcome.reason) == (Result.FAILED, failure, reason)
     assert words in outcome.message
     assert outcome.owner == "team-ledger@example.com"
+
+
+PARTS = r"""
+cd /tmp
+checksum() { sha256sum part | cut -d ' ' -f 1; }
+if [ "$TENANT_VERB" = migrate-out ]; then
+  [ "$(wc -l </tenant/export/parts)" = 100 ]
+  head -n 2 /tenant/export/parts >urls
+  n=0 told=
+  while read -r url; do
+    n=$((n + 1)); echo "rows $n" >part
+    curl --silent --fail --header 'x-ms-blob-type: BlockBlob' --upload-file part "$url"
+    told="$told${told:+, }\"part-00$n\": \"$(checksum)\""
+  done <urls
+  echo "{\"outputs\": {\"sha256\": {$told}}}" >/dev/termination-log
+else
+  [ -z "$TENANT_IMPORT_URL" ]
+  while read -r url; do
+    curl --silent --fail --output part "$url"
+    grep --quiet "\"sha256\":\"$(checksum)\"" /tenant/import/manifest.json
+    cat part >>all
+  done </tenant/import/parts
+  echo "{\"outputs\": {\"all\": \"$(tr '\n' ' ' <all)\"}}" >/dev/termination-log
+fi
+"""
+
+
+def test_parts_are_files_of_urls_and_a_manifest_tells_their_checksums(both: Regions, service: str) -> None:
+    parts = both.west.name("parts")
+    job = lifecycle_job("", JOB, PARTS, verbs="lifecycle.migrate-out,lifecycle.migrate-in")
+    job["spec"]["template"]["spec"]["containers"][0]["image"] = postgres.NAME
+    for lab in both.labs.values():
+        lab.add_service(parts, job)
+    tenant = Tenant(both, f"{both.west.name('parts')}/production", parts)
+
+    both.place(WEST, tenant.placement(WEST, 1, State.FROZEN))
+    assert tenant.run(WEST, "migrate-out") == "Succeeded"
+    exported = tenant.outcome(WEST, "migrate-out").archive
+    objects = read_manifest(_stored(both, exported.key), exported).objects
+    assert [(item.name, item.size) for item in objects] == [("part-001", 7), ("part-002", 7)]
+    tenant.import_from(exported, 2)
+    assert tenant.run(EAST, "migrate-in") == "Succeeded"
+    assert tenant.outcome(EAST, "migrate-in").outputs == {"all": "rows 1 rows 2 "}
+    _no_url_is_kept(tenant)
+
+
+def test_teams_try_both_out_with_what_production_uses(both: Regions, service: str) -> None:
+    def tried(region: str, verb: str, *more: str) -> str:
+        made_up = ("--tenant", made.partition("/")[0], "--environment", "production", "--verb", verb)
+        kubeconfig = str(both.labs[region].cluster.kubeconfig)
+        return tenantctl("jobs", "run", f"{service}/{JOB}", *made_up, *more, KUBECONFIG=kubeconfig).stdout
+
+    made = f"{both.west.name('trial')}/production"
+    tenant = Tenant(both, made, service)
+    tried(WEST, "upsert")
+    tenant.write(WEST, 10)
+    store = ("--archives", both.place_of_archives, "--archives-credentials", str(both.keys))
+    (archive,) = re.findall(r"archive: (\S+/manifest.json@[0-9a-f]{64})$", tried(WEST, "migrate-out", *store), re.M)
+    said = tried(EAST, "migrate-in", *store, "--import", archive)
+    assert SIGNED not in said
+    assert tenant.rows(EAST) == tenant.rows(WEST) != ""
+    assert not [name for name in both.secrets(EAST, service) if name.startswith(JOB)]
+
+
+def test_check_asks_the_object_store(both: Regions) -> None:
+    for lab in both.labs.values():
+        done = tenantctl("check", "-o", "json", KUBECONFIG=str(lab.cluster.kubeconfig), code=None)
+        (finding,) = [item for item in json.loads(done.stdout)["findings"] if item["check"] == "archives"]
+        assert finding["verdict"] == "ok", finding
+        assert both.prefix in finding["message"]
 
 
 def test_one_reconciler_makes_environments_ready_in_both_regions(both: Regions, moving: Fleet, service: str) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.e2e.fleet import DARK, OTHER, Fleet, message
+from tests.e2e.fleet import DARK, Fleet, message
 from tests.e2e.lab import Json, steps_of, variables
 from tests.e2e.service import QUICK, lifecycle_job
 
@@ -34,50 +34,35 @@ def test_an_invalid_file_holds_its_own_key_and_no_other(fleet: Fleet) -> None:
     assert [variables(copy)["TENANT_PARAM_SEATS"] for copy in lab.copies(key)] == ["1", "2"]
 
 
-def test_a_removed_file_decommissions_nothing_yet(fleet: Fleet) -> None:
-    service = fleet.lab.service(
-        "service", lifecycle_job("", "lifecycle", QUICK, verbs="lifecycle.upsert,lifecycle.decommission")
-    )
-    key = fleet.declare("removed", service, deletionProtection=False)
+def test_a_removed_file_decommissions_nothing_that_is_protected(fleet: Fleet) -> None:
+    verbs = "lifecycle.upsert,lifecycle.decommission"
+    service = fleet.lab.service("service", lifecycle_job("", "lifecycle", QUICK, verbs=verbs))
+    key = fleet.declare("removed", service)
     fleet.ready(key)
     before = _untouched(fleet, key)
 
     fleet.repository.remove(key)
-    record = fleet.stalled(key, "NotYetSupported")
-    assert "DECOMMISSION" in message(record)
+    record = fleet.stalled(key, "Protected")
+    assert "tenantctl approve" in message(record)
     assert _hold_of(fleet, key)["action"] == "DECOMMISSION"
     assert _untouched(fleet, key) == before
 
-    fleet.repository.declare(key, fleet.spec(service, deletionProtection=False))
+    fleet.repository.declare(key, fleet.spec(service))
     fleet.ready(key)
-    assert _untouched(fleet, key) == before
-
-
-def test_a_changed_region_moves_nothing_yet(fleet: Fleet) -> None:
-    service = fleet.lab.service("service", lifecycle_job("", "lifecycle", QUICK))
-    key = fleet.declare("moved", service)
-    fleet.ready(key)
-    before = _untouched(fleet, key)
-
-    fleet.repository.declare(key, fleet.spec(service) | {"region": OTHER})
-    record = fleet.stalled(key, "NotYetSupported")
-    assert "MIGRATE" in message(record)
-    hold = _hold_of(fleet, key)
-    assert (hold["action"], hold["to"]) == ("MIGRATE", OTHER)
-    assert record.region == "eu-west"
     assert _untouched(fleet, key) == before
 
 
 def test_a_service_that_is_no_longer_wanted_stays_and_the_rest_goes_on(fleet: Fleet) -> None:
     lab = fleet.lab
     kept = lab.service("kept", lifecycle_job("", "lifecycle", QUICK))
-    dropped = lab.service("dropped", lifecycle_job("", "lifecycle", QUICK))
+    verbs = "lifecycle.upsert,lifecycle.decommission"
+    dropped = lab.service("dropped", lifecycle_job("", "lifecycle", QUICK, verbs=verbs))
     key = fleet.declare("services", kept, dropped)
     first = fleet.ready(key)
 
     fleet.repository.declare(key, fleet.spec(kept))
     record = fleet.eventually(key, lambda: _applied_anew(fleet, key, first.applied_digest), "the rest to be applied")
-    record = fleet.stalled(key, "NotYetSupported")
+    record = fleet.stalled(key, "Protected")
     assert dropped in message(record)
     assert [f"job/decommission/{dropped}/lifecycle"] == _hold_of(fleet, key)["removals"]
     assert [steps_of(run) for run in lab.runs(key)][1:] == [[f"upsert/{kept}/lifecycle"]]
@@ -113,7 +98,7 @@ def _hold_of(fleet: Fleet, key: str) -> Json:
     words = ("plan", "--repository", str(fleet.repository.folder), "--ref", "main", "-o", "json")
     holds = json.loads(fleet.tenantctl(*words, code=None).stdout)["holds"]
     (hold,) = [hold for hold in holds if f"{hold['tenant']}/{hold['environment']}" == key]
-    assert hold["reason"] == "NotYetSupported"
+    assert hold["reason"] == "Protected"
     return dict(hold)
 
 

@@ -9,27 +9,28 @@ from reconciler.adapters.kube.reflector import Reflector
 from reconciler.adapters.kube.resources import CONFIG_MAPS
 from reconciler.adapters.kube.store import Store
 from reconciler.core.record import Record, read_record
-from tests.e2e.fleet import NARROW, Fleet
+from tests.e2e.fleet import REGION, Fleet
 from tests.e2e.lab import CONTROL
 from tests.e2e.service import QUICK, lifecycle_job
 
-pytestmark = [pytest.mark.cluster, pytest.mark.together]
+pytestmark = pytest.mark.cluster
 
-LIMIT, ENVIRONMENTS = 2, 5
+LIMIT, ENVIRONMENTS = 5, 50
 
 
-@pytest.mark.together(long=True)
-def test_never_more_runs_than_the_region_allows(fleet: Fleet) -> None:
-    lab = fleet.lab
+def test_never_more_runs_than_the_region_allows(own_fleet: Fleet) -> None:
+    fleet, lab = own_fleet, own_fleet.lab
+    fleet.repository.limit(REGION, LIMIT)
+    fleet.start()
     service = lab.service("service", lifecycle_job("", "lifecycle", QUICK))
     keys = [fleet.key("limit") for _ in range(ENVIRONMENTS)]
     with OpenClaims(lab.kube) as count:
         with fleet.repository.locked():
             for key in keys:
-                fleet.repository.write_environment(key, fleet.spec(service) | {"region": NARROW})
+                fleet.repository.write_environment(key, fleet.spec(service))
             fleet.repository.commit("Many at once")
         for key in keys:
-            fleet.ready(key)
+            fleet.ready(key, seconds=600)
     assert [len(lab.runs(key)) for key in keys] == [1] * ENVIRONMENTS
     assert count.most == LIMIT
     assert count.seen >= set(keys)
@@ -54,7 +55,7 @@ class OpenClaims:
 
     def _take(self, before: Record | None, after: Record | None) -> None:
         key = str((after or before).key)
-        if after and after.claim and after.claim.region == NARROW:
+        if after and after.claim and after.claim.region == REGION:
             self._open.add(key)
             self.seen.add(key)
         else:

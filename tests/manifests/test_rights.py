@@ -31,11 +31,11 @@ def test_the_reconciler_has_exactly_these():
     items = render(Settings())
     assert given(RECONCILER, "", items) == READ
     assert given(RECONCILER, "tenantctl-workflows", items) == {
-        "configmaps": "create get list patch watch",
+        "configmaps": "create delete get list patch watch",
         "workflows": "create get list watch",
     }
     assert given(RECONCILER, "tenantctl", items) == {
-        "configmaps": "create get list patch update watch",
+        "configmaps": "create delete get list patch update watch",
         "events": "create patch",
     }
 

@@ -6,7 +6,7 @@ all the same (`safe.directory`), which is sound because everything that could ru
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit, urlunsplit
 
 FETCH_PROTOCOLS = "https:http:ssh:git:file"
@@ -22,7 +22,11 @@ CONFIGURATION = {
     "gc.auto": "0",
     "maintenance.auto": "false",
     "credential.interactive": "false",
+    "core.bigFileThreshold": "1m",  # larger blobs, none of which is read, go from the network to the disk unheld
+    "pack.threads": "2",
+    "fetch.unpackLimit": "1",  # a fetch is one pack, and many packs are what `gc --auto` counts best
 }
+Settings = Sequence[tuple[str, str]]
 
 
 def reading(git_dir: str) -> dict[str, str]:
@@ -36,13 +40,16 @@ def reading(git_dir: str) -> dict[str, str]:
     }
 
 
-def fetching(git_dir: str) -> dict[str, str | None]:
-    """The environment to fetch with; the caller's own configuration counts below ours: it may hold how to log in."""
+def fetching(git_dir: str, more: Settings = ()) -> dict[str, str | None]:
+    """The environment to fetch with; the caller's own configuration counts below ours: it may hold how to log in.
+
+    `more` are settings beside our own, in order; one name may be there several times.
+    """
     callers = os.environ.get("GIT_CONFIG_COUNT", "0")
     first = int(callers) if callers.isdecimal() else 0
     theirs = [f"GIT_CONFIG_{part}_{index}" for part in ("KEY", "VALUE") for index in range(first)]
     return {
-        **_common(git_dir, first),
+        **_common(git_dir, first, more),
         **dict.fromkeys(
             [*theirs, "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_GLOBAL", "GIT_NO_LAZY_FETCH"]
         ),  # None: the caller's
@@ -51,9 +58,9 @@ def fetching(git_dir: str) -> dict[str, str | None]:
     }
 
 
-def _common(git_dir: str, first: int) -> dict[str, str]:
+def _common(git_dir: str, first: int, more: Settings = ()) -> dict[str, str]:
     return {
-        **dict(_configuration({**CONFIGURATION, "safe.directory": "*"}, first)),
+        **dict(_configuration([*CONFIGURATION.items(), ("safe.directory", "*"), *more], first)),
         "GIT_DIR": git_dir,
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_NO_REPLACE_OBJECTS": "1",
@@ -62,10 +69,10 @@ def _common(git_dir: str, first: int) -> dict[str, str]:
     }
 
 
-def _configuration(settings: Mapping[str, str], first: int) -> Iterator[tuple[str, str]]:
+def _configuration(settings: Settings, first: int) -> Iterator[tuple[str, str]]:
     """Settings as variables, numbered from `first`; a later number outranks an earlier one."""
     yield "GIT_CONFIG_COUNT", str(first + len(settings))
-    for index, (name, value) in enumerate(settings.items(), first):
+    for index, (name, value) in enumerate(settings, first):
         yield f"GIT_CONFIG_KEY_{index}", name
         yield f"GIT_CONFIG_VALUE_{index}", value
 

@@ -6,8 +6,7 @@ what follows.
 """
 
 import hashlib
-import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,20 +14,27 @@ from typing import Any
 from git import Repo
 from git.exc import GitCommandError, GitError, InvalidGitRepositoryError, NoSuchPathError
 
+from reconciler.adapters.credentials import Credentials
 from reconciler.adapters.git import mirror
 from reconciler.adapters.git.hardened import is_url, reading, without_credentials
 from reconciler.adapters.git.listing import entries
+from reconciler.adapters.git.past import COMMIT, Past
+from reconciler.adapters.git.process import MIB, GitFailed, run
 from reconciler.core.assemble import Checked, assemble, wanted_files
+from reconciler.core.declaration import Declaration
 from reconciler.core.desired import Desired
 from reconciler.core.document import Document, oversized, parse
 from reconciler.core.errors import SourceUnavailable, TenantctlError
+from reconciler.core.names import Key
 from reconciler.core.schema import Kind
 from reconciler.core.strict_yaml import MAX_BYTES
 from reconciler.core.tree import PROVIDERS, TENANTS, Entry, lay_out
 
-COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 SUFFIXES = (".yaml", ".yml")
+LIST_SECONDS, LIST_BYTES = 60.0, 32 * MIB  # some 300,000 files; trees in trees may name any number of them
+FILES_MAX, CONTENT_MAX = 100_000, 64 * MIB
 MEMORY_MARGIN = 100
+FOLDERS_MAX = 200  # of a command line; beyond, everything is listed
 MEMORY_FACTOR = 4  # how many generations of documents are remembered at most
 
 
@@ -37,22 +43,24 @@ class UnknownRevision(TenantctlError):
 
 
 class Repository:
-    """An open repository; a context manager. Not to be shared between threads."""
+    """An open repository; a context manager. Not to be shared between threads, but for what it says of the past."""
 
-    def __init__(self, repo: Repo, location: str, url: str | None) -> None:
+    def __init__(self, repo: Repo, location: str, url: str | None, credentials: Credentials | None = None) -> None:
         self._repo = repo
         self._url = url
+        self._credentials = credentials or Credentials()
         self.location = location
         self._documents: dict[tuple[Kind, str], Document] = {}
         self._declarations: dict[Any, Checked] = {}
+        self._past = Past(str(repo.git_dir), location)
         repo.git.update_environment(**reading(str(repo.git_dir)))
 
     @classmethod
-    def open(cls, location: str, *, cache: Path | None = None) -> "Repository":
+    def open(cls, location: str, *, cache: Path | None = None, credentials: Credentials | None = None) -> "Repository":
         """Open a local repository (bare, or a work tree's), or the mirror of a URL in `cache`. Raises
         SourceUnavailable.
 
-        A new mirror is empty until `fetch`.
+        A new mirror is empty until `fetch`, which logs in with the credentials.
         """
         if location.startswith("-"):
             raise SourceUnavailable(f"'{location}' is no repository; write a path or a URL")
@@ -61,7 +69,7 @@ class Repository:
         if cache is None:
             raise SourceUnavailable(f"{without_credentials(location)} needs a cache folder for its mirror")
         folder = mirror.make(location, cache)
-        return cls(_open(str(folder), search=False), without_credentials(location), location)
+        return cls(_open(str(folder), search=False), without_credentials(location), location, credentials)
 
     def __enter__(self) -> "Repository":
         return self
@@ -83,38 +91,62 @@ class Repository:
     def fetch(self) -> None:
         """Bring a mirror up to date; nothing to do for a local repository. Raises SourceUnavailable."""
         if self._url is not None:
-            mirror.fetch(self._repo, self._url)
+            mirror.fetch(self._repo, self._url, self._credentials)
 
     def resolve(self, ref: str) -> str:
-        """The full id of the commit that a branch, tag or id names. Raises UnknownRevision."""
+        """The full id of the commit that a branch, tag or id names, in this order. Raises UnknownRevision.
+
+        git itself takes a tag before a branch of its name (gitrevisions(7)), and tags are seldom protected: whoever
+        may push one named like the branch that is reconciled would decide what is.
+        """
         if ref.startswith("-") or not ref.strip() or "\0" in ref:
             raise UnknownRevision(f"'{ref}' is no revision; write a branch, a tag or a commit")
-        try:
-            return str(self._repo.git.rev_parse("--verify", "--quiet", f"{ref}^{{commit}}"))
-        except GitCommandError as error:
-            raise UnknownRevision(f"{self.location} has no commit '{ref}'; fetch it, or check the name") from error
+        said_in_full = ref.startswith(("refs/", "HEAD", "@")) or COMMIT.fullmatch(ref)
+        commit = (None if said_in_full else self._commit(f"refs/heads/{ref}")) or self._commit(ref)
+        if commit is None:
+            raise UnknownRevision(f"{self.location} has no commit '{ref}'; fetch it, or check the name")
+        return commit
 
-    def is_ancestor(self, ancestor: str, descendant: str) -> bool:
-        """Whether `descendant` contains `ancestor` (or is it)."""
-        first, second = self.resolve(ancestor), self.resolve(descendant)
+    def _commit(self, name: str) -> str | None:
         try:
-            self._repo.git.merge_base("--is-ancestor", first, second)
-        except GitCommandError as error:
-            if error.status == 1:
-                return False
-            raise SourceUnavailable(f"the history of {self.location} cannot be read: {_said(error)}") from error
-        return True
+            return str(self._repo.git.rev_parse("--verify", "--quiet", f"{name}^{{commit}}"))
+        except GitCommandError:
+            return None
 
-    def desired(self, commit: str) -> Desired:
-        """What is declared at a commit. Raises SourceUnavailable if its objects cannot be read; bad files are
-        values.
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """`Past.is_ancestor`; this and the next two may be asked from any thread, also once it is closed."""
+        return self._past.is_ancestor(old, new)
+
+    def declaration_at(self, commit: str, key: Key) -> Declaration | None:
+        """`Past.declaration_at`."""
+        return self._past.declaration_at(commit, key)
+
+    def renames(self, old: str, new: str) -> Mapping[str, str]:
+        """`Past.renames`."""
+        return self._past.renames(old, new)
+
+    def desired(self, commit: str, tenants: Collection[str] | None = None) -> Desired:
+        """What is declared at a commit, or only what these tenants declare there. Raises SourceUnavailable if its
+        objects cannot be read; bad files are values.
         """
         revision = commit if COMMIT.fullmatch(commit) else self.resolve(commit)
-        layout = lay_out(self._list(revision))
+        layout = lay_out(self._list(revision, _folders(tenants)))
         wanted = list(wanted_files(layout))
+        self._bear(revision, [entry.size for entry, _ in wanted if entry.size <= MAX_BYTES])
         documents = {entry.path: self._document(kind, entry) for entry, kind in wanted}
         self._forget(wanted)
         return assemble(revision, layout, documents, self._declarations)
+
+    @property
+    def work_tree(self) -> Path | None:
+        """The root of the work tree, if there is one."""
+        root = self._repo.working_tree_dir
+        return Path(root) if root is not None and self._url is None else None
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """How git is called to read it."""
+        return self._repo.git.environment()
 
     def uncommitted(self, commit: str) -> list[str]:
         """The folders of declarations in which the work tree, if there is one, differs from a commit.
@@ -129,12 +161,21 @@ class Repository:
             folder for folder in (TENANTS, PROVIDERS) if _written(Path(root), folder, len(commit)) != _in(folder, ids)
         ]
 
-    def _list(self, revision: str) -> Iterable[Entry]:
-        command = ["git", "ls-tree", "-r", "-z", "--long", "--full-tree", revision, "--", TENANTS, PROVIDERS]
+    def _bear(self, revision: str, sizes: list[int]) -> None:
+        """Refuse what would take all the memory and minutes to read; more than this is no fleet, or should be two."""
+        if len(sizes) > FILES_MAX or sum(sizes) > CONTENT_MAX:
+            raise SourceUnavailable(
+                f"commit {revision} of {self.location} has {len(sizes)} declarations of {sum(sizes) / MIB:.0f} MiB; "
+                f"at most {FILES_MAX} of {CONTENT_MAX // MIB} MiB together are read"
+            )
+
+    def _list(self, revision: str, folders: Iterable[str] = (TENANTS, PROVIDERS)) -> Iterable[Entry]:
+        command = ["ls-tree", "-r", "-z", "--long", "--full-tree", revision, "--", *folders]
         try:
-            listing: bytes = self._repo.git.execute(command, stdout_as_string=False, strip_newline_in_stdout=False)
-        except GitCommandError as error:
-            raise SourceUnavailable(f"commit {revision} of {self.location} cannot be read: {_said(error)}") from error
+            listing = run(command, self._repo.git.environment(), seconds=LIST_SECONDS, output=LIST_BYTES)
+        except GitFailed as error:
+            why = mirror.last_words(error.said)
+            raise SourceUnavailable(f"commit {revision} of {self.location} cannot be read: {why}") from error
         return entries(listing)
 
     def _document(self, kind: Kind, entry: Entry) -> Document:
@@ -160,6 +201,13 @@ class Repository:
             self._documents = {name: document for name, document in self._documents.items() if name in kept}
         if len(self._declarations) > limit:
             self._declarations.clear()
+
+
+def _folders(tenants: Collection[str] | None) -> list[str]:
+    """What to list; a folder that is not there lists nothing."""
+    if tenants is None or len(tenants) > FOLDERS_MAX:
+        return [TENANTS, PROVIDERS]
+    return [PROVIDERS, *(f"{TENANTS}/{name}" for name in sorted(tenants))]
 
 
 def _in(folder: str, ids: dict[str, str]) -> dict[str, str]:

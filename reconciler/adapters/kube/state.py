@@ -67,9 +67,10 @@ class Records:
         }
         self._kube.create(EVENTS, self.namespace, body)
 
-    def patch(self, key: Key, values: dict[str, str]) -> Json:
-        """Set single keys of a record, as levers do."""
-        return self._kube.merge(CONFIG_MAPS, self.namespace, key.dotted, {"data": values})
+    def patch(self, key: Key, values: dict[str, str], version: str = "") -> Json:
+        """Set single keys of a record, as levers do. Raises Conflict when it is not of that `version` any more."""
+        guard = {"metadata": {"resourceVersion": version}} if version else {}
+        return self._kube.merge(CONFIG_MAPS, self.namespace, key.dotted, {"data": values} | guard)
 
 
 class Fleets:

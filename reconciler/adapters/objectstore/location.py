@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from reconciler.core.errors import UsageError
 
 EXAMPLE = "s3://BUCKET/PREFIX?region=REGION, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX?account_name=ACCOUNT"
+TEXT = re.compile(r"[!-~]+")  # the library's parser would drop line breaks and go on
 BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
 PREFIX = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 VALUE = re.compile(r"[A-Za-z0-9._:/\[\]-]+")
@@ -65,7 +66,7 @@ class Location:
 def read_location(text: str) -> Location:
     """Read the URL. Raises UsageError with what to write instead; the message never repeats a password."""
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(text if TEXT.fullmatch(text) else "")
         scheme = Scheme(parts.scheme)
         plain = parts.hostname is not None and parts.port is None
     except ValueError as error:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-REGIONS = "apiVersion: tenantctl.io/v1\nkind: RegionList\nspec: {regions: [{name: eu-west}, {name: us-east}]}\n"
+REGIONS = (
+    "apiVersion: tenantctl.io/v1\nkind: RegionList\nspec: {regions: [{name: eu-west}, {name: us-east, context: us}]}\n"
+)
 TENANT = "apiVersion: tenantctl.io/v1\nkind: Tenant\nmetadata: {name: acme}\n"
 ENVIRONMENT = """\
 apiVersion: tenantctl.io/v1

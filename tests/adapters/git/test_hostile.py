@@ -1,5 +1,6 @@
 """Repositories that want to harm: nothing of theirs is run, followed or read beyond its limit."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,84 @@ def test_a_lost_helper_process_is_unavailable_and_then_started_again(work: Work)
         with pytest.raises(SourceUnavailable):
             opened.desired(opened.resolve("HEAD"))
         assert len(opened.desired(opened.resolve("HEAD")).environments) == 2
+
+
+def grown(work: Work, *listings: list[str]) -> None:
+    """Commit a tree that is built from below: each listing is a tree, in which `{}` is the tree before it."""
+    tree = ""
+    for listing in listings:
+        lines = "".join(f"{line}\n".replace("{}", tree) for line in listing)
+        tree = work.git("mktree", stdin=lines.encode())
+    work.git("reset", "--quiet", "--soft", work.git("commit-tree", tree, "-m", "grown"))
+
+
+def test_a_small_repository_that_names_any_number_of_files_is_unavailable(work: Work) -> None:
+    """Ten trees, of ten times the same tree each, name ten thousand million files."""
+    blob = work.blob(b"x")
+    levels = [[f"040000 tree {{}}\t{name}" for name in "0123456789"] for _ in range(9)]
+    grown(work, [f"100644 blob {blob}\t{name}" for name in "0123456789"], *levels, ["040000 tree {}\ttenants"])
+    with Repository.open(str(work.path)) as opened, pytest.raises(SourceUnavailable, match="said more than 32 MiB"):
+        opened.desired(opened.resolve("HEAD"))
+
+
+def test_a_file_very_far_down_is_told(work: Work) -> None:
+    depth = 800
+    grown(work, [f"100644 blob {work.blob(b'x')}\tf"], *[["040000 tree {}\td"]] * depth, ["040000 tree {}\ttenants"])
+    with Repository.open(str(work.path)) as opened:
+        codes = {finding.code for finding in opened.desired(opened.resolve("HEAD")).findings}
+    assert codes == {"unexpected-folder", "missing-regions"}
+
+
+def import_files(work: Work, paths: Iterable[str], content: bytes) -> None:
+    """Commit very many files at once (git-fast-import(1)); nothing else stays."""
+    head = b"blob\nmark :1\ndata %d\n%s\n" % (len(content), content)
+    head += b"commit refs/heads/main\ncommitter t <t@example.com> 0 +0000\ndata 1\nx\ndeleteall\n"
+    work.git(
+        "fast-import", "--quiet", "--force", stdin=head + b"".join(b"M 100644 :1 %s\n" % p.encode() for p in paths)
+    )
+
+
+def test_a_hundred_thousand_files_elsewhere_cost_nothing(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "LIST_BYTES", 1000)
+    import_files(work, (f"src/{number % 300}/{number}.yaml" for number in range(100_000)), b"x")
+    found = desired(work)
+    assert codes(found) == {("providers/regions.yaml", "missing-regions")}
+
+
+def test_a_hundred_thousand_files_where_none_belong_are_told(work: Work) -> None:
+    import_files(work, (f"tenants/acme/x{number % 300}/{number}.yaml" for number in range(100_000)), b"x")
+    found = desired(work)
+    assert not found.environments
+    assert len(found.findings) == 100_001
+    assert {finding.code for finding in found.findings} == {"unexpected-folder", "missing-regions"}
+
+
+@pytest.mark.parametrize(("name", "limit"), [("FILES_MAX", 9_999), ("CONTENT_MAX", 10_000 * 250)])
+def test_more_declarations_than_can_be_borne_are_unavailable_before_they_are_read(
+    work: Work, name: str, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import_files(work, (f"tenants/t{number // 100}/e{number % 100}.yaml" for number in range(10_000)), b"#" * 251)
+    monkeypatch.setattr(repository, name, limit)
+    monkeypatch.setattr(repository.Repository, "_read", lambda self, entry: 1 / 0)
+    with pytest.raises(SourceUnavailable, match="has 10000 declarations of 2 MiB; at most"):
+        desired(work)
+
+
+def test_attributes_and_the_callers_filters_are_not_applied(
+    work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A filter that the caller has, Git LFS for one, would run with what the repository gives it."""
+    (tmp_path / ".gitconfig").write_text(
+        f'[filter "x"]\n\tsmudge = touch {tmp_path}/trap\n\tclean = touch {tmp_path}/trap\n\trequired = true\n'
+        f'[diff "x"]\n\ttextconv = touch {tmp_path}/trap\n\tcommand = touch {tmp_path}/trap\n'
+    )
+    work.write(".gitattributes", "* filter=x diff=x ident export-subst\n")
+    commit = work.commit(production=environment(more="# $Id$ $Format:%H$\n"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with Repository.open(str(work.path)) as opened:
+        assert set(opened.desired(commit).environments) == {KEY}
+        assert opened.uncommitted(commit) == []
+    with Repository.open(f"file://{work.path}", cache=tmp_path / "cache") as opened:
+        opened.fetch()
+        assert set(opened.desired(commit).environments) == {KEY}
+    assert not (tmp_path / "trap").exists()

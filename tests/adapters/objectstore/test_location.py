@@ -31,6 +31,9 @@ def test_read(text, scheme, bucket, prefix, options):
     [
         ("", "is none that is known; write s3://BUCKET"),
         ("archives", "is none that is known"),
+        (" s3://box/p", "is none that is known"),
+        ("s3://box/p\n", "is none that is known"),
+        ("s3://bo\tx/p", "is none that is known"),
         ("ftp://b/p", "is none that is known"),
         ("s3://", "needs a bucket"),
         ("s3://box:99/p", "needs a bucket"),
