@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import yaml
 
-from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS
+from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS, Resource
+from reconciler.bridge.exits import DONE
 from reconciler.core import labels
 from reconciler.core.job_copy import copy_of
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
@@ -16,11 +18,14 @@ from reconciler.core.placement import Placement, State
 from reconciler.core.step import Kind, Step
 from reconciler.manifests.render import health_script
 from tests.cluster import argocd
-from tests.e2e.delivery import Delivery, Sources, settings_map
+from tests.cluster.kubectl import kubectl
+from tests.e2e.command import ROOT, tenantctl
+from tests.e2e.delivery import Delivery, Sources, declared, name_of, settings_map
 from tests.e2e.service import BUSYBOX, QUICK, lifecycle_job
 from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.cluster
+DOCUMENT = ROOT / "docs/argo-cd.md"
 HEALTH = "resource.customizations.health.batch_Job"
 WAVE, HOOK, POLICY = (f"argocd.argoproj.io/{name}" for name in ("sync-wave", "hook", "hook-delete-policy"))
 
@@ -218,3 +223,66 @@ def links(service: Service, name: str) -> list[dict[str, Any]]:
     answer = service.delivery.argo.ask("GET", f"/api/v1/applications/{service.namespace}/resource/links?{query}")
     found: list[dict[str, Any]] = answer.get("items") or []
     return found
+
+
+# -- application sets --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def applied(delivery: Delivery) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Applies ApplicationSets; they and what they made go at the end."""
+    made: list[str] = []
+
+    def apply(item: dict[str, Any]) -> None:
+        made.append(item["metadata"]["name"])
+        kubectl(delivery.lab.cluster, "apply", "--server-side", "--filename=-", given=json.dumps(item))
+
+    yield apply
+    for name in made:
+        kubectl(delivery.lab.cluster, "delete", "applicationset", name, f"--namespace={argocd.NAMESPACE}")
+
+
+def test_providers_templates_come_by_the_printed_application_set(
+    delivery: Delivery, applied: Callable[[dict[str, Any]], None]
+) -> None:
+    namespace, sources = delivery.lab.service("provider", enabled=False, bound=False), delivery.sources("fleet")
+    provider = {"apiVersion": "tenantctl.io/v1", "kind": "Provider", "metadata": {"name": namespace}}
+    sources.push(f"providers/{namespace}/provider.yaml", provider | {"spec": {"namespace": namespace}})
+    template = {"entrypoint": "main", "templates": [{"name": "main", "container": {"image": BUSYBOX}}]}
+    manifest = {"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTemplate", "metadata": {"name": "upsert"}}
+    sources.push(f"providers/{namespace}/templates/upsert.yaml", manifest | {"spec": template})
+    printed = tenantctl("install", "--export-argo-cd", "--repository", sources.url).stdout
+    (found,) = [item for item in yaml.safe_load_all(printed) if item["kind"] == "ApplicationSet"]
+    applied(found)
+    name = f"tenantctl-provider-{namespace}"
+    eventually(
+        lambda: delivery.status(name) == ("Synced", "Healthy"), name, state=lambda: str(delivery.application(name))
+    )
+    templates = Resource("/apis/argoproj.io/v1alpha1", "workflowtemplates")
+    assert delivery.lab.kube.get(templates, namespace, "upsert")["spec"] == template
+
+
+def test_the_documented_alternative_reads_the_declarations(
+    delivery: Delivery, applied: Callable[[dict[str, Any]], None]
+) -> None:
+    """An ApplicationSet over `tenants/**`, beside an Application that tenantctl made for the same environment."""
+    (text,) = [block for block in DOCUMENT.read_text().split("```yaml\n") if "kind: ApplicationSet" in block]
+    tenant, sources, portal = delivery.lab.name("acme"), delivery.sources("fleet"), delivery.sources("portal")
+    sources.push(f"tenants/{tenant}/tenant.yaml", {"kind": "Tenant", "metadata": {"name": tenant}})
+    declared_as = {"kind": "TenantEnvironment", "metadata": {"tenant": tenant, "name": "production"}}
+    sources.push(f"tenants/{tenant}/production.yaml", declared_as)
+    portal.push("portal/settings.yaml", settings_map("portal"))
+    portal.push("own/settings.yaml", settings_map("own"))
+    key = f"{tenant}/production"
+    delivery.place(key, declared(key, portal, "own", "own"))
+    assert delivery.step(key, "upsert/own") == DONE
+
+    text = text.partition("```")[0].replace("https://git.example.com/fleet.git", sources.url)
+    applied(yaml.safe_load(text.replace("https://git.example.com/portal.git", portal.url)))
+    name = f"portal-{tenant}-production"
+    eventually(
+        lambda: delivery.status(name) == ("Synced", "Healthy"), name, state=lambda: str(delivery.application(name))
+    )
+    maps = {item["metadata"]["name"] for item in delivery.lab.kube.list(CONFIG_MAPS, f"{tenant}-production")}
+    assert {"portal", "own"} <= maps
+    assert delivery.status(name_of(key, "own")) == ("Synced", "Healthy")
