@@ -63,7 +63,7 @@ def _task(placement: Placement, world: World, step: Step) -> Task:
     except NotWanted as error:
         raise Superseded(f"Superseded: {error}, which admits no {step}") from error
     home = Home(world.argo_cd_project, world.argo_cd_cluster)
-    return Task(order, home, placement.epoch, placement.state, world.run)
+    return Task(order, home, placement.digest, placement.epoch, placement.state, world.run)
 
 
 def _done(kube: Kube, world: World, task: Task) -> Verdict:

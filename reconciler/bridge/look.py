@@ -37,6 +37,7 @@ class Task:
 
     order: Order
     home: Home
+    digest: str
     epoch: int
     state: State
     run: str
@@ -49,9 +50,9 @@ class Task:
     def outcome(self, verdict: Verdict) -> Outcome:
         """The outcome of the step, about what was declared when it began."""
         return Outcome(
-            step=self.order.step, digest=self.order.digest, epoch=self.epoch, run=self.run, result=verdict.result,
-            failure=verdict.failure, reason=verdict.reason, message=verdict.message, outputs=verdict.outputs,
-            entry=self.order.entry, at=now(),
+            step=self.order.step, digest=self.digest, hash=self.order.digest, epoch=self.epoch, run=self.run,
+            result=verdict.result, failure=verdict.failure, reason=verdict.reason, message=verdict.message,
+            outputs=verdict.outputs, entry=self.order.entry, at=now(),
         )  # fmt: skip
 
 

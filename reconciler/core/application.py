@@ -48,7 +48,7 @@ class Order:
 
     @property
     def digest(self) -> str:
-        """What the outcome of the step is about."""
+        """Of what was declared: the outcome's hash, as a lifecycle Job's is that of a Job."""
         return entry_digest(self.entry) if self.entry is not None else ""
 
     @property
@@ -68,7 +68,7 @@ def entry_digest(entry: Mapping[str, Any]) -> str:
 
 
 def application_steps(spec: Mapping[str, Any]) -> dict[Step, str]:
-    """The upsert steps of a specification's applications, each with the digest that its outcome has to have."""
+    """The upsert steps of a specification's applications, each with the hash that its outcome has to have."""
     return {_step(Verb.UPSERT, entry["name"]): entry_digest(entry) for entry in spec.get("applications", ())}
 
 

@@ -15,6 +15,7 @@ from reconciler.core.move import Move, Phase
 from reconciler.core.names import Key
 from reconciler.core.observed import Observed
 from reconciler.core.rollout_guard import rollout_hold
+from reconciler.core.wanted import thing
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def _split(action: Action, desired: Desired, observed: Observed, now: float) -> 
     hold = guard.first(guard.DESTRUCTIVE, action, desired, observed, now)
     if hold is None:
         return Decision(action.key, action)
-    names = ", ".join(sorted({step.namespace for step in action.removals}))
+    names = ", ".join(sorted({thing(step) for step in action.removals}))
     hold = replace(hold, message=f"removal of {names}: {hold.message}")
     reasons = tuple(reason for reason in action.reasons if reason.code != "removal")
     rest = replace(action, removals=(), reasons=reasons)

@@ -19,7 +19,7 @@ from reconciler.core.observed import Observed
 from reconciler.core.outcome import Outcome
 from reconciler.core.placement import Placement, State
 from reconciler.core.record import Record
-from reconciler.core.step import Step, Verb
+from reconciler.core.step import Kind, Step, Verb
 from reconciler.core.wanted import expected_steps, pending_steps, unwanted_steps, wanted_steps
 
 
@@ -156,7 +156,7 @@ def _reasons(
 ) -> tuple[Reason, ...]:
     found = [*_field_reasons(declaration, observed), *_job_reasons(declaration, observed, wanted, pending)]
     found += [Reason("service", name, "no lifecycle Job is there") for name in jobless(declaration, observed)]
-    found += [Reason("removal", f"{step.namespace}/{step.name}", "no longer wanted") for step in removals]
+    found += [Reason("removal", "/".join(step.target), "no longer wanted") for step in removals]
     return tuple(found)
 
 
@@ -187,15 +187,17 @@ def _job_reasons(
     placement = observed.placement
     if placement is None or not _is_live(observed.record, placement):
         return []
-    found = ((step, _job_reason(placement.outcomes.get(step), wanted[step], declaration.digest)) for step in pending)
-    return [Reason("job", f"{step.namespace}/{step.name}", why) for step, why in sorted(found) if why]
+    found = (
+        (step, _step_reason(step, placement.outcomes.get(step), wanted[step], declaration.digest)) for step in pending
+    )
+    return [Reason(step.kind.value, "/".join(step.target), why) for step, why in sorted(found) if why]
 
 
-def _job_reason(outcome: Outcome | None, job_hash: str, digest: str) -> str:
+def _step_reason(step: Step, outcome: Outcome | None, job_hash: str, digest: str) -> str:
     if outcome is None:
         return "not run here yet"
     if outcome.hash != job_hash:
-        return "the Job changed"
+        return "the Job changed" if step.kind is Kind.JOB else "it is declared otherwise"
     if outcome.digest == digest:
         return f"{outcome.result.value.lower()} in run {outcome.run}" + (
             f": {outcome.message}" if outcome.failed else ""

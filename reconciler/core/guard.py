@@ -16,7 +16,7 @@ from reconciler.core.observed import Observed
 from reconciler.core.placement import State
 from reconciler.core.step import Verb
 from reconciler.core.times import parse_rfc3339
-from reconciler.core.wanted import MISSING, asymmetries, begun_to_go, expected_steps, missing
+from reconciler.core.wanted import MISSING, asymmetries, begun_to_go, expected_steps, missing, thing
 
 ATTEMPTS_MAX = 5
 SOON = "later releases of tenantctl do this"
@@ -139,9 +139,8 @@ def renamed(action: Action, desired: Desired, observed: Observed, now: float) ->
 
 def unsupported(action: Action, desired: Desired, observed: Observed, now: float) -> Hold | None:
     """Nothing is declared that this version cannot do."""
-    for what in ("resources", "applications"):
-        if action.declaration and getattr(action.declaration, what):
-            return Hold(action.key, HoldReason.NOT_YET_SUPPORTED, f"spec.{what} is declared; {SOON}", action)
+    if action.declaration and action.declaration.resources:
+        return Hold(action.key, HoldReason.NOT_YET_SUPPORTED, f"spec.resources is declared; {SOON}", action)
     return None
 
 
@@ -178,7 +177,7 @@ def begun(action: Action, observed: Observed) -> bool:
     placement = site.placement if site else None
     if action.kind is ActionKind.DECOMMISSION:
         return placement is not None and placement.state is State.RELEASED
-    return {step.namespace for step in action.removals} <= begun_to_go(placement)
+    return {thing(step) for step in action.removals} <= begun_to_go(placement)
 
 
 def trusted(action: Action, desired: Desired, observed: Observed, now: float) -> Hold | None:

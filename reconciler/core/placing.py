@@ -7,7 +7,7 @@ from reconciler.core.action import Action
 from reconciler.core.outcome import Outcome
 from reconciler.core.placement import Placement, State, placement_of
 from reconciler.core.step import Kind, Step, Verb
-from reconciler.core.wanted import begun_to_go, removed_services, surviving
+from reconciler.core.wanted import begun_to_go, is_wanted, removed_services, surviving, thing
 
 STATES = {Verb.MIGRATE_OUT.value: State.FROZEN, Verb.DECOMMISSION.value: State.RELEASED}
 
@@ -38,7 +38,7 @@ def _continued(before: Placement, wanted: Placement, offered: Mapping[Step, str]
 
 def _still_true(before: Placement, wanted: Placement, offered: Mapping[Step, str]) -> dict[Step, Outcome]:
     """Without those of a service that was taken away, and of one that is wanted again after that had begun."""
-    again = {name for name in begun_to_go(before) if wanted.uses(name)}
+    again = {name for name in begun_to_go(before) if is_wanted(wanted.spec, name)}
     return _without(before, again | removed_services(wanted.spec, before, offered))
 
 
@@ -50,4 +50,4 @@ def without_removed(placement: Placement, offered: Mapping[Step, str]) -> Placem
 
 def _without(placement: Placement, services: Collection[str]) -> dict[Step, Outcome]:
     found = placement.outcomes.items()
-    return {step: each for step, each in found if step.kind is not Kind.JOB or step.namespace not in services}
+    return {step: each for step, each in found if step.kind is Kind.RESOURCE or thing(step) not in services}

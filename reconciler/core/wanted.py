@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from reconciler.core.application import application_steps
 from reconciler.core.declaration import Declaration, uses_service
 from reconciler.core.observed import Site
 from reconciler.core.outcome import Outcome, Result
@@ -18,20 +19,26 @@ MISSING = "LifecycleJobMissing"
 
 def wanted_steps(declaration: Declaration, upserts: Hashes) -> dict[Step, str]:
     """Every step that the environment should have done, with the hash that it should have been done with."""
-    return {step: job_hash for step, job_hash in upserts.items() if declaration.uses_service(step.namespace)}
+    jobs = {step: job_hash for step, job_hash in upserts.items() if declaration.uses_service(step.namespace)}
+    return jobs | application_steps(declaration.spec)
 
 
 def pending_steps(wanted: Hashes, placement: Placement | None, digest: str) -> tuple[Step, ...]:
     """The wanted steps that no outcome proves done (design §5, *Done*).
 
-    A decommission that has begun undoes what was done for its service, however it ended.
+    A decommission that has begun undoes what was done for its service or application, however it ended.
     """
     undone = begun_to_go(placement)
     return tuple(
         step
         for step, job_hash in wanted.items()
-        if not _done(step, job_hash, placement, digest) or (step.verb == Verb.UPSERT and step.namespace in undone)
+        if not _done(step, job_hash, placement, digest) or (step.verb == Verb.UPSERT and thing(step) in undone)
     )
+
+
+def thing(step: Step) -> str:
+    """What is taken away as a whole: a service, by its namespace, or an application; no namespace holds a slash."""
+    return f"{step.kind}/{step.name}" if step.kind is Kind.APPLICATION else step.namespace
 
 
 def _done(step: Step, job_hash: str, placement: Placement | None, digest: str) -> bool:
@@ -40,16 +47,18 @@ def _done(step: Step, job_hash: str, placement: Placement | None, digest: str) -
         return False
     if step.verb in ONCE:
         return outcome.result is Result.SUCCEEDED and outcome.epoch == placement.epoch
+    if step.kind is Kind.APPLICATION:  # it is made of its own entry alone
+        digest = outcome.digest
     return outcome.done(digest, job_hash, placement.epoch)
 
 
 def begun_to_go(placement: Placement | None) -> frozenset[str]:
-    """The services of which a decommission has begun here, whatever became of it."""
-    return frozenset(step.namespace for step in placement.outcomes if _decommission(step)) if placement else frozenset()
+    """The services and applications of which a decommission has begun here, whatever became of it."""
+    return frozenset(thing(step) for step in placement.outcomes if _decommission(step)) if placement else frozenset()
 
 
 def _decommission(step: Step) -> bool:
-    return step.kind is Kind.JOB and step.verb == Verb.DECOMMISSION
+    return step.kind in (Kind.JOB, Kind.APPLICATION) and step.verb == Verb.DECOMMISSION
 
 
 def of_verb(offered: Hashes, verb: str) -> dict[Step, str]:
@@ -58,7 +67,7 @@ def of_verb(offered: Hashes, verb: str) -> dict[Step, str]:
 
 
 def expected_steps(verb: str, placement: Placement | None, offered: Hashes) -> dict[Step, str]:
-    """The Jobs that must run before anything is taken away here, with their hash; "" for one that is not there now.
+    """What must run before anything is taken away here, with the Jobs' hash; "" for one that is not there now.
 
     Those discovered, plus those whose outcome shows that they had the verb (design §6, *Expected Jobs*): one that is
     missing is not the same as one that never was. What is here and used no more is not moved, only taken away.
@@ -70,7 +79,15 @@ def expected_steps(verb: str, placement: Placement | None, offered: Hashes) -> d
     remembered = dict.fromkeys((Step(Kind.JOB, verb, step.target) for step in had if step.kind is Kind.JOB), "")
     concerned = here(placement) if verb == Verb.DECOMMISSION else frozenset()
     found = {**remembered, **of_verb(offered, verb)}
-    return {s: hashed for s, hashed in found.items() if placement.uses(s.namespace) or s.namespace in concerned}
+    jobs = {s: hashed for s, hashed in found.items() if placement.uses(s.namespace) or s.namespace in concerned}
+    return jobs | (_applications_to_go(placement) if verb == Verb.DECOMMISSION else {})
+
+
+def _applications_to_go(placement: Placement) -> dict[Step, str]:
+    """What takes away the applications that are, or may be, here; no Job of theirs can be missing."""
+    names = {step.name for step in placement.outcomes if step.kind is Kind.APPLICATION}
+    names |= {step.name for step in application_steps(placement.spec)}
+    return {Step(Kind.APPLICATION, Verb.DECOMMISSION.value, (name,)): "-" for name in names}
 
 
 def here(placement: Placement) -> frozenset[str]:
@@ -86,18 +103,31 @@ def unwanted_steps(declaration: Declaration, placement: Placement | None, offere
     """
     if placement is None:
         return ()
+    steps = expected_steps(Verb.DECOMMISSION, placement, offered) if placement.outcomes else {}
     gone = {name for name in here(placement) if not declaration.uses_service(name)}
-    steps = expected_steps(Verb.DECOMMISSION, placement, offered) if gone else {}
-    left = {step: job_hash for step, job_hash in steps.items() if step.namespace in gone}
+    gone |= _brought(placement) - {thing(step) for step in application_steps(declaration.spec)}
+    left = {step: job_hash for step, job_hash in steps.items() if thing(step) in gone}
     return tuple(sorted(pending_steps(left, placement, "")))
 
 
+def _brought(placement: Placement) -> frozenset[str]:
+    """The applications of which the region may hold something."""
+    return frozenset(thing(step) for step in placement.outcomes if step.kind is Kind.APPLICATION)
+
+
 def removed_services(spec: Mapping[str, Any], placement: Placement, offered: Hashes) -> frozenset[str]:
-    """The services that are no longer wanted here and whose every decommission is done: their outcomes may go."""
-    gone = {name for name in begun_to_go(placement) if not uses_service(spec, name)}
+    """Services and applications no longer wanted here whose every decommission is done: their outcomes may go."""
+    gone = {name for name in begun_to_go(placement) if not is_wanted(spec, name)}
     steps = expected_steps(Verb.DECOMMISSION, placement, offered) if gone else {}
-    left = {step.namespace for step in pending_steps(steps, placement, "")}
+    left = {thing(step) for step in pending_steps(steps, placement, "")}
     return frozenset(gone - left)
+
+
+def is_wanted(spec: Mapping[str, Any], name: str) -> bool:
+    """Whether a specification uses the service, or declares the application, that `thing` names."""
+    if name.startswith(f"{Kind.APPLICATION}/"):
+        return any(thing(step) == name for step in application_steps(spec))
+    return uses_service(spec, name)
 
 
 def missing(steps: Hashes, placement: Placement | None) -> tuple[Step, ...]:
@@ -146,5 +176,5 @@ def _by_service(steps: Iterable[Step]) -> dict[str, list[str]]:
 def surviving(placement: Placement) -> dict[Step, Outcome]:
     """The outcomes that still say something in a new epoch: what the region holds, if it was not taken away."""
     found = placement.outcomes.items()
-    taken = {step.namespace for step, outcome in found if _decommission(step) and not outcome.failed}
-    return {step: each for step, each in found if step.verb == Verb.UPSERT and step.namespace not in taken}
+    taken = {thing(step) for step, outcome in found if _decommission(step) and not outcome.failed}
+    return {step: each for step, each in found if step.verb == Verb.UPSERT and thing(step) not in taken}

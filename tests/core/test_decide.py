@@ -275,9 +275,8 @@ def test_another_region_before_anything_was_placed_is_an_upsert() -> None:
     assert (decision.action.kind, decision.action.target) == (ActionKind.UPSERT, "us-east")
 
 
-@pytest.mark.parametrize("field", ["resources", "applications"])
-def test_what_no_stage_does_yet_is_held(field: str) -> None:
-    of = declaration(**{field: [{"provider": "p", "name": "x"}]})
+def test_what_no_stage_does_yet_is_held() -> None:
+    of = declaration(resources=[{"provider": "p", "name": "x"}])
     assert holds_of(of, observed()) == [(HoldReason.NOT_YET_SUPPORTED, ActionKind.UPSERT)]
 
 

@@ -1,0 +1,115 @@
+"""Applications in the plan: wanted, done by their own entry alone, and taken away behind the guards of services."""
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.core.action import HoldReason
+from reconciler.core.application import application_steps, entry_digest
+from reconciler.core.attempts import Attempts
+from reconciler.core.claim import Claim
+from reconciler.core.conclude import Backoff, conclude
+from reconciler.core.decide import Decision, decide
+from reconciler.core.observed import Run
+from reconciler.core.outcome import Outcome, Result
+from reconciler.core.placing import placing, without_removed
+from reconciler.core.step import Step
+from reconciler.core.wanted import expected_steps
+from tests.core.fleet import BILLING, KEY, NOW, SEARCH, declaration, desired, observed, outcome, placed, record
+
+PORTAL = {
+    "name": "portal",
+    "source": {"repoURL": "https://git.example.com/portal.git", "path": "portal"},
+    "namespace": "acme-production",
+}
+UP, DOWN = Step.parse("application/upsert/portal"), Step.parse("application/decommission/portal")
+
+
+def brought(of, entry=PORTAL, **fields) -> Outcome:
+    return outcome(UP, of, entry_digest(entry), **({"verbs": (), "entry": entry} | fields))
+
+
+def gone(of, **fields) -> Outcome:
+    return outcome(DOWN, of, "", **({"verbs": ()} | fields))
+
+
+def seen(before, *outcomes, **fields):
+    jobs = (outcome(BILLING, before, "b1"), outcome(SEARCH, before, "s1"))
+    return observed(before, placement=replace(placed(before, *jobs, *outcomes), **fields))
+
+
+def decided(of, *more) -> Decision:
+    return decide(KEY, desired(of), *more, NOW)
+
+
+def test_a_declared_application_is_a_step() -> None:
+    of = declaration(applications=[PORTAL])
+    action = decided(of, seen(of)).action
+    assert action.steps == (UP,)
+    assert [str(reason) for reason in action.reasons] == ["portal: not run here yet"]
+    assert decided(of, seen(of, brought(of))).action is None
+
+
+def test_it_is_done_by_its_own_entry_alone() -> None:
+    """A change of parameters runs the Jobs again, and leaves the application where it is."""
+    before = declaration(applications=[PORTAL])
+    after = declaration(applications=[PORTAL], parameters={"seats": 6})
+    assert decided(after, seen(before, brought(before))).action.steps == (BILLING, SEARCH)
+    moved = declaration(applications=[PORTAL | {"namespace": "acme-production-web"}])
+    assert UP in decided(moved, seen(before, brought(before))).action.steps
+
+
+@pytest.mark.parametrize(
+    "fields", [{"result": Result.FAILED}, {"result": Result.RUNNING}, {"epoch": 0}, {"hash": "another"}]
+)
+def test_what_does_not_prove_it_done(fields) -> None:
+    of = declaration(applications=[PORTAL])
+    assert decided(of, seen(of, brought(of, **fields))).action.steps == (UP,)
+
+
+def test_an_application_that_is_wanted_no_more_is_a_removal_behind_the_guards() -> None:
+    before = declaration(applications=[PORTAL])
+    (hold,) = decided(declaration(), seen(before, brought(before))).holds
+    assert (hold.reason, hold.action.removals) == (HoldReason.PROTECTED, (DOWN,))
+    assert "removal of application/portal" in hold.message
+    action = decided(declaration(deletionProtection=False), seen(before, brought(before))).action
+    assert action.removals == (DOWN,)
+
+
+def test_a_removal_that_is_done_leaves_no_outcome() -> None:
+    before, after = declaration(applications=[PORTAL]), declaration(deletionProtection=False)
+    placement = placed(after, brought(before), gone(before))
+    assert without_removed(placement, {}).outcomes == {}
+    failed = placed(after, brought(before), gone(before, result=Result.FAILED))
+    assert set(without_removed(failed, {}).outcomes) == {UP, DOWN}
+
+
+def test_what_is_wanted_again_is_brought_again() -> None:
+    of = declaration(applications=[PORTAL])
+    found = seen(of, brought(of), gone(of))
+    action = decided(of, found).action
+    assert action.steps == (UP,)
+    after = placing(action, found.placement, "c0ffee", {}, {})
+    assert {UP, DOWN}.isdisjoint(after.outcomes)
+
+
+def test_a_decommission_takes_applications_away() -> None:
+    """Those that were brought, and those that may have been: a bridge that died may have written nothing."""
+    of = declaration(applications=[PORTAL])
+    old = replace(brought(of), step=Step.parse("application/upsert/old"))
+    found = expected_steps("decommission", placed(of, old), {})
+    assert {str(step) for step in found} == {"application/decommission/portal", "application/decommission/old"}
+    assert expected_steps("migrate-out", placed(of, old), {}) == {}
+
+
+def test_a_claim_is_finished_by_the_outcome_of_its_own_run() -> None:
+    of = declaration(applications=[PORTAL])
+    claim = Claim(
+        seq=1, verb="upsert", region="eu-west", epoch=1, digest=of.digest, revision="c0ffee", steps=(UP,), attempt=1,
+        run="r1", at="2027-01-01T00:00:00Z",
+    )  # fmt: skip
+    run = Run("r1", KEY, "", True, "Succeeded", "", "")
+    after = conclude(record(of, claim=claim), claim, placed(of, brought(of)), run, {}, NOW, Backoff())
+    assert after.attempts == Attempts()
+    assert after.history[-1].message == "1 of 1 steps done"
+    assert application_steps(of.spec) == {UP: entry_digest(PORTAL)}
