@@ -1,9 +1,25 @@
 """Settings for all tests: in CI, hypothesis tries the same examples every time; a build tells of its change only."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from tests.userrepo import project_copy
 
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("here", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """This project as it is now, as a repository that tools can clone."""
+    return project_copy(tmp_path_factory.mktemp("tenantctl"))
+
+
+@pytest.fixture(scope="session")
+def pre_commit_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pre-commit keeps environments: made once for all tests, since pip installs this project there."""
+    return tmp_path_factory.mktemp("pre-commit")

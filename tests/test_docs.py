@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/examples/**/*.md")])
 SAMPLE = ("tenants", "providers", "schemas", "tests/examples/services")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PROJECT = "https://github.com/example/tenantctl"
 EXIT_CODE = re.compile(r"\(exit code (\d+)\)")
 PLACEHOLDERS = {"TENANT/ENVIRONMENT": "acme/production"}
 
@@ -43,7 +44,13 @@ def _blocks(document: Path, language: str) -> list[str]:
     return [text for found, text in BLOCK.findall(document.read_text()) if found == language]
 
 
-CONSOLE = [pytest.param(text, id=f"{_name(d)}-{n}") for d in DOCUMENTS for n, text in enumerate(_blocks(d, "console"))]
+FOLLOWED = ROOT / "docs/pull-requests.md"  # from its first line to its last, in one repository
+CONSOLE = [
+    pytest.param(text, id=f"{_name(d)}-{n}")
+    for d in DOCUMENTS
+    if d != FOLLOWED
+    for n, text in enumerate(_blocks(d, "console"))
+]
 
 
 # -- examples that are run -----------------------------------------------------------------------------------------
@@ -61,11 +68,28 @@ def repository(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("text", CONSOLE)
 def test_a_console_example_prints_what_it_shows(text: str, repository: Path) -> None:
+    _follow(text, repository, _environment())
+
+
+def test_a_page_is_followed_in_a_fresh_repository(tmp_path: Path, project: Path, pre_commit_home: Path) -> None:
+    """Its files are written as it shows them; where it names this project's home, git takes our own clone."""
+    instead = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{project}.insteadOf", "GIT_CONFIG_VALUE_0": PROJECT}
+    environment = _environment() | instead | {"PRE_COMMIT_HOME": str(pre_commit_home), "NO_COLOR": "1"}
+    for language, text in BLOCK.findall(FOLLOWED.read_text()):
+        if language == "yaml":
+            file = tmp_path / text.partition("\n")[0].removeprefix("# ")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        elif language == "console":
+            _follow(text, tmp_path, environment)
+
+
+def _follow(text: str, folder: Path, environment: dict[str, str]) -> None:
     for command, expected, code in _examples(text):
         done = subprocess.run(
             ["bash", "-c", command],
-            cwd=repository,
-            env=_environment(),
+            cwd=folder,
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -113,7 +137,7 @@ def _mentioned(document: Path) -> Iterator[str]:
     lines += [line[4:] for line in prose.splitlines() if line.startswith("    ")]
     lines += re.findall(r"`(tenantctl [^`]+)`", prose)
     for line in lines:
-        command = line.removeprefix("$ ").partition("  #")[0].strip()
+        command = line.removeprefix("$ ").partition("  #")[0].partition(" > ")[0].strip()
         if command.startswith("tenantctl ") and "…" not in command and "COMMAND" not in command:
             yield command
 

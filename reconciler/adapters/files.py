@@ -6,7 +6,7 @@ read is a finding like any other. The reconciler itself never reads a working di
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from reconciler.core.assemble import assemble, wanted_files
@@ -15,16 +15,32 @@ from reconciler.core.document import Document, oversized, parse
 from reconciler.core.finding import Problem
 from reconciler.core.schema import Kind
 from reconciler.core.strict_yaml import MAX_BYTES
-from reconciler.core.tree import PROVIDERS, TENANTS, Entry, Mode, lay_out, printable
+from reconciler.core.tree import PROVIDERS, TENANTS, Entry, Layout, Mode, lay_out, printable
 
 EDITORS_OWN = (".swp", ".swo", "~", ".DS_Store")  # never committed, and there while a file is being edited
 
 
-def desired(root: Path) -> Desired:
-    """What the files under `root` declare; its revision is empty, since there is no commit."""
-    layout = lay_out([*_entries(root, TENANTS), *_entries(root, PROVIDERS)])
-    documents = {entry.path: _document(root, entry, kind) for entry, kind in wanted_files(layout)}
-    return assemble("", layout, documents)
+def desired(root: Path, tenants: Collection[str] | None = None) -> Desired:
+    """What the files under `root` declare, or only what these tenants do; its revision is empty: there is no commit."""
+    return assemble("", *documents(root, tenants))
+
+
+def documents(root: Path, tenants: Collection[str] | None = None) -> tuple[Layout, dict[str, Document]]:
+    """The files under `root` themselves, by path, each read on its own."""
+    folders = [TENANTS] if tenants is None else [f"{TENANTS}/{name}" for name in sorted(tenants)]
+    layout = lay_out(entry for folder in (*folders, PROVIDERS) for entry in _entries(root, folder))
+    return layout, {entry.path: _document(root, entry, kind) for entry, kind in wanted_files(layout)}
+
+
+def tenants(root: Path) -> list[str] | None:
+    """The names of everything right under `tenants/`; None where that is no folder that can be listed."""
+    folder = root / TENANTS
+    if folder.is_symlink():
+        return None
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:
+        return None
 
 
 def _entries(root: Path, folder: str) -> Iterator[Entry]:

@@ -10,9 +10,11 @@ import click
 
 from reconciler.cli import output as out
 from reconciler.cli.jobs_run import command as run_command
+from reconciler.cli.lines import line_of
 from reconciler.cli.options import annotation_option, cluster_options, output_option
 from reconciler.core import labels
 from reconciler.core.errors import UsageError
+from reconciler.report.findings import text_with_lines
 from reconciler.report.job_findings import FORMATS, JobFinding, summary
 
 if TYPE_CHECKING:
@@ -103,18 +105,18 @@ class Source:
 @command.command("lint", epilog="Example:  tenantctl jobs lint deploy/   ·   helm template . | tenantctl jobs lint -")
 @click.argument("paths", nargs=-1, required=True)
 @annotation_option
-@output_option(*FORMATS)
+@output_option(*FORMATS, "wide")
 def lint_command(paths: tuple[str, ...], annotations: tuple[str, ...], output: str) -> int:
     """Check manifests of lifecycle Jobs against the contract, without a cluster.
 
     PATHS are YAML files, folders of them, or - for standard input; objects of other kinds are passed over.
-    What is no YAML is an error; in a folder, where templates of Helm may be, a warning.
+    What is no YAML is an error; in a folder, where templates of Helm may be, a warning. -o wide shows the lines.
     Exit code 1: there are errors. Warnings and notes leave it at 0.
     """
     from reconciler.core.job_contract import Level
 
     findings, jobs = _lint(_sources(paths), _keys(annotations))
-    shown = FORMATS[output](findings)
+    shown = text_with_lines(findings, line_of) if output == "wide" else FORMATS[output](findings)
     if shown:
         out.data(shown)
     out.note(summary(findings, jobs))

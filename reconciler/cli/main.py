@@ -39,6 +39,12 @@ COMMANDS = {
     "check": "Test the ground: API server, Argo, rights, repository.",
     "install": "Install tenantctl into a cluster, or print its manifests.",
     "uninstall": "Remove tenantctl from a cluster.",
+    "why": "Show what made an environment's last runs: fields, commits, Jobs.",
+    "new": "Write a declaration: of a tenant, an environment, a repository.",
+    "codeowners": "Print who reviews what, made of the owners that are declared.",
+    "schema": "Print the JSON Schemas of declarations, for editors.",
+    "completion": "Print a script for a shell's completion.",
+    "snapshot": "Write down the state of the clusters, for plans without one.",
     "version": "Print the version.",
 }
 

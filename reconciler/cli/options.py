@@ -110,5 +110,15 @@ class KeyParameter(click.ParamType[Any]):
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        """The environments that are declared around here, by the names of their files."""
+        from click.shell_completion import CompletionItem
+
+        from reconciler.cli.fleet_root import fleet_root
+
+        files = sorted((fleet_root() / "tenants").glob("*/*.yaml"))
+        keys = [f"{file.parent.name}/{file.stem}" for file in files if file.stem != "tenant"]
+        return [CompletionItem(key) for key in keys if key.startswith(incomplete)]
+
 
 KEY = KeyParameter()

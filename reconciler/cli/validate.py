@@ -13,15 +13,18 @@ import click
 
 from reconciler.adapters import files
 from reconciler.cli import output as out
+from reconciler.cli.lines import line_of
 from reconciler.cli.options import output_option
+from reconciler.core.concern import concerned
 from reconciler.core.errors import Invalid, UsageError
 from reconciler.core.finding import Finding
-from reconciler.core.scope import NOTHING, Scope, scope
+from reconciler.core.scope import EVERYTHING, NOTHING, Chosen, Scope, scope
 from reconciler.core.tree import PROVIDERS, REGIONS_FILE, TENANTS
 from reconciler.report.findings import FORMATS, Validation, summary, text_with_lines
 
 BETWEEN_FILES = frozenset({"namespace"})  # a change of one file can put another one in the wrong
-Selection = dict[Path, list[Scope]]
+WHOLE = ""  # as a path from the root
+Selection = dict[Path, list[str]]
 
 
 @click.command(
@@ -29,21 +32,39 @@ Selection = dict[Path, list[Scope]]
     epilog="Examples:  tenantctl validate   ·   tenantctl validate tenants/acme/production.yaml -o github",
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@output_option(*FORMATS)
-def command(paths: tuple[Path, ...], output: str) -> int:
+@click.option("--staged", is_flag=True, help="Only PATHS, and what git is about to remove: for a hook before commits.")
+@output_option(*FORMATS, "wide")
+def command(paths: tuple[Path, ...], staged: bool, output: str) -> int:
     """Check declarations, all of them, without a cluster.
 
     PATHS are files or folders (default: tenants/ here, or in a folder above, up to the work tree's root).
     A file is checked by its own rules and by the rules between files, together with everything else that is in
-    the same repository.
+    the same repository. -o wide shows the lines that are meant, as a terminal does.
     """
-    selection = _select(paths or (_tenants(),))
+    selection = _select(paths if staged else paths or (_tenants(),))
+    if staged:
+        _add_removed(selection)
+    if not selection:
+        out.note("nothing to check")
+        return 0
     validation = _validate(selection)
     shown = _render(validation, output)
     if shown:
         out.data(shown)
     out.note(summary(validation))
     return 0 if validation.valid else Invalid.exit_code
+
+
+def _add_removed(selection: Selection) -> None:
+    """What a commit, or a range that pre-commit was told of, takes away can put in the wrong what stays."""
+    from reconciler.adapters.git import Repository
+    from reconciler.adapters.git.comparison import Comparison
+
+    with Repository.open(".") as repository:
+        base, head = (os.environ.get(f"PRE_COMMIT_{end}_REF", "") for end in ("FROM", "TO"))
+        removed, root = Comparison(repository).removed(base, head), repository.work_tree
+    if root and removed:
+        selection.setdefault(root, []).extend(removed)
 
 
 def _tenants() -> Path:
@@ -56,12 +77,11 @@ def _tenants() -> Path:
 
 
 def _select(paths: Iterable[Path]) -> Selection:
-    """What is to be reported, by the root of the repository that it is in."""
+    """What is to be reported, as paths from the root of the repository that it is in."""
     selection: Selection = {}
     for path in paths:
         root, inside = _locate(path)
-        chosen = scope(inside) if inside else Scope()
-        selection.setdefault(root, []).append(Scope() if chosen == NOTHING else chosen)
+        selection.setdefault(root, []).append(WHOLE if inside and scope(inside) == NOTHING else inside)
     return selection
 
 
@@ -90,16 +110,16 @@ def _validate(selection: Selection) -> Validation:
     return Validation(findings, sum(part.environments for part in parts), sum(part.tenants for part in parts))
 
 
-def _of_root(root: Path, scopes: list[Scope]) -> Validation:
-    desired = files.desired(root)
-    keys = [key for key in desired.environments if any(one.covers(key) for one in scopes)]
-    findings = tuple(_here(root, finding) for finding in desired.findings if _concerns(finding, scopes))
+def _of_root(root: Path, paths: list[str]) -> Validation:
+    """Reads what the paths concern and nothing else; reports what is in their scope."""
+    listed = files.tenants(root)
+    named = None if WHOLE in paths or listed is None else concerned(paths, listed)
+    desired = files.desired(root, named)
+    chosen = Chosen.of(EVERYTHING if path == WHOLE else scope(path) for path in paths)
+    keys = [key for key in desired.environments if chosen.meets(Scope(key.tenant, key.environment))]
+    found = [each for each in desired.findings if each.code in BETWEEN_FILES or chosen.meets(scope(each.path))]
+    findings = tuple(_here(root, finding) for finding in found)
     return Validation(findings, len(keys), len({key.tenant for key in keys}))
-
-
-def _concerns(finding: Finding, scopes: list[Scope]) -> bool:
-    held = scope(finding.path)
-    return finding.code in BETWEEN_FILES or any(one.meets(held) for one in scopes)
 
 
 def _here(root: Path, finding: Finding) -> Finding:
@@ -108,16 +128,6 @@ def _here(root: Path, finding: Finding) -> Finding:
 
 
 def _render(validation: Validation, output: str) -> str:
-    if output == "text" and sys.stdout.isatty():
-        return text_with_lines(validation, _line)
+    if output == "wide" or (output == "text" and sys.stdout.isatty()):
+        return text_with_lines(validation.findings, line_of)
     return FORMATS[output](validation)
-
-
-def _line(finding: Finding) -> str | None:
-    """The line that a finding is about, as far as it can be shown."""
-    try:
-        lines = Path(finding.path).read_bytes()[: 64 * 1024].decode(errors="replace").split("\n")
-    except OSError:
-        return None
-    text = lines[finding.line - 1].rstrip("\r") if finding.line <= len(lines) else ""
-    return "".join(letter if letter.isprintable() or letter == "\t" else "�" for letter in text)[:200]

@@ -15,7 +15,7 @@ from reconciler.core.explain import explain
 from reconciler.core.finding import Problem
 from reconciler.core.position import Path, position, problem
 from reconciler.core.region import WORKFLOW_NAMESPACE
-from reconciler.core.schema import Kind, complies
+from reconciler.core.schema import Kind, complies, version_of
 from reconciler.core.strict_yaml import MAX_PROBLEMS, Reading, read, too_large
 
 NAMED_LISTS = ("resources", "applications")
@@ -56,9 +56,10 @@ def oversized(kind: Kind) -> Document:
 
 def _document(kind: Kind, reading: Reading) -> Document:
     problems = reading.problems
-    if reading.sound and not complies(kind)(reading.value):
+    version = version_of(reading.value)
+    if reading.sound and not complies(kind, version)(reading.value):
         problems = _first(explain(kind, reading.value, reading.source))
-        problems = problems or (Problem(1, 1, "schema", f"the file does not keep {kind.file}"),)
+        problems = problems or (Problem(1, 1, "schema", f"the file does not keep {kind.file_of(version)}"),)
     if not problems:
         problems = _first(_own_rules(kind, reading))
     return Document(kind, reading.value if not problems else None, problems, reading.source)

@@ -12,7 +12,7 @@ from typing import Any
 
 from reconciler.core.finding import Problem, shown, suggest
 from reconciler.core.position import Path, problem
-from reconciler.core.schema import API_GROUP, API_VERSION, TYPES, Kind, pattern, schema, unique
+from reconciler.core.schema import API_GROUP, API_VERSION, TYPES, VERSIONS, Kind, pattern, schema, unique, version_of
 
 KNOWN_VERSION = f"{API_GROUP}/{API_VERSION}"
 NAME_PATTERN = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
@@ -38,7 +38,7 @@ A_TYPE = {
 
 
 @cache
-def oracle(kind: Kind) -> Any:
+def oracle(kind: Kind, version: str = API_VERSION) -> Any:
     """The validator of a kind: draft-07, with our reader's types and with ECMA 262's patterns."""
     from jsonschema import Draft7Validator, TypeChecker, validators
 
@@ -46,7 +46,7 @@ def oracle(kind: Kind) -> Any:
     made: Any = validators.extend(  # type: ignore[no-untyped-call]
         Draft7Validator, {"pattern": _pattern, "uniqueItems": _differ}, type_checker=types
     )
-    return made(schema(kind))
+    return made(schema(kind, version))
 
 
 def explain(kind: Kind, value: Any, source: bytes) -> Iterator[Problem]:
@@ -55,7 +55,7 @@ def explain(kind: Kind, value: Any, source: bytes) -> Iterator[Problem]:
     if identity:
         yield identity
         return
-    for error in oracle(kind).iter_errors(value):
+    for error in oracle(kind, version_of(value)).iter_errors(value):
         yield from _SAYERS.get(error.validator, _otherwise)(error, source)
 
 
@@ -85,7 +85,7 @@ def _identity(kind: Kind, value: Any, source: bytes) -> Problem | None:
             source, (), "wrong-type", f"the file is {_a(value)}, not a mapping; begin it with apiVersion and kind"
         )
     version, said = value.get("apiVersion"), value.get("kind")
-    if version is not None and version != KNOWN_VERSION:
+    if version is not None and version not in [f"{API_GROUP}/{known}" for known in VERSIONS]:
         return problem(source, ("apiVersion",), "api-version", _version(version))
     if said is not None and said != kind.title:
         return problem(source, ("kind",), "kind", f"{shown(said)} cannot be declared in this file; write {kind.title}")

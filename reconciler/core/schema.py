@@ -17,7 +17,8 @@ Check = Callable[[Any], bool]
 Json = Mapping[str, Any]
 
 API_GROUP = "tenantctl.io"
-API_VERSION = "v1"
+VERSIONS = ("v1",)  # that are read, each with schemas of its own; docs/pull-requests.md says how one is added
+API_VERSION = VERSIONS[-1]
 TYPES: Mapping[str, Callable[[Any], bool]] = {
     "object": lambda value: type(value) is dict,
     "array": lambda value: type(value) is list,
@@ -47,25 +48,39 @@ class Kind(Enum):
 
     @property
     def file(self) -> str:
-        """The schema's file."""
-        return f"{self.value}.{API_VERSION}.json"
+        """The schema's file, of the newest version."""
+        return self.file_of(API_VERSION)
+
+    def file_of(self, version: str) -> str:
+        """The schema's file of a version."""
+        return f"{self.value}.{version}.json"
 
 
 @cache
-def schema(kind: Kind) -> Json:
+def schema(kind: Kind, version: str = API_VERSION) -> Json:
     """The schema of a kind: package data in an installed wheel, the folder `schemas/` in a checkout."""
-    package = resources.files("reconciler")
-    inside = package.joinpath("schemas", kind.file)
-    found = inside if inside.is_file() else package.joinpath("..", "schemas", kind.file)
-    document: Json = json.loads(found.read_text(encoding="utf-8"))
+    document: Json = json.loads(_text(kind.file_of(version)))
     return document
 
 
+def _text(file: str) -> str:
+    package = resources.files("reconciler")
+    inside = package.joinpath("schemas", file)
+    found = inside if inside.is_file() else package.joinpath("..", "schemas", file)
+    return found.read_text(encoding="utf-8")
+
+
 @cache
-def complies(kind: Kind) -> Check:
+def complies(kind: Kind, version: str = API_VERSION) -> Check:
     """The compiled schema of a kind: a function that says whether a document keeps it."""
-    root = schema(kind)
+    root = schema(kind, version)
     return compile_schema(root, root.get("definitions", {}))
+
+
+def version_of(value: Any) -> str:
+    """Which version's schema a document is judged by: that of its `apiVersion`, the newest where it says no other."""
+    said = value.get("apiVersion") if isinstance(value, dict) else None
+    return next((version for version in VERSIONS if said == f"{API_GROUP}/{version}"), API_VERSION)
 
 
 def pattern(text: str) -> re.Pattern[str]:

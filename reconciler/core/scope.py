@@ -5,6 +5,7 @@ there: it never reads as a removal.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from reconciler.core.names import ENVIRONMENT_MAX, TENANT_MAX, Key, is_name
@@ -37,6 +38,28 @@ class Scope:
         """Whether some key can be in both."""
         pairs = ((self.tenant, other.tenant), (self.environment, other.environment))
         return all(one is None or another is None or one == another for one, another in pairs)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Many scopes, asked in the same time however many they are."""
+
+    scopes: frozenset[Scope]
+    tenants: frozenset[str]
+
+    @classmethod
+    def of(cls, scopes: Iterable[Scope]) -> "Chosen":
+        """All of these."""
+        found = frozenset(scopes)
+        return cls(found, frozenset(one.tenant for one in found if one.tenant is not None))
+
+    def meets(self, other: Scope) -> bool:
+        """Whether some key can be in one of them and in the other."""
+        if EVERYTHING in self.scopes or (other.tenant is None and self.scopes):
+            return True
+        if other.tenant not in self.tenants:
+            return False
+        return other.environment is None or bool({other, Scope(other.tenant)} & self.scopes)
 
 
 EVERYTHING = Scope()

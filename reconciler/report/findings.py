@@ -5,13 +5,14 @@ break.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from reconciler.core.finding import Finding
+from reconciler.report.annotations import Placed, annotations
 
-Lines = Callable[[Finding], str | None]
+Lines = Callable[[Placed], str | None]
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,12 @@ def text(validation: Validation) -> str:
     return "\n".join(map(str, validation.findings))
 
 
-def text_with_lines(validation: Validation, line_of: Lines) -> str:
-    """For a terminal: below each finding its line, with a caret where the trouble begins."""
-    return "\n".join(_with_line(finding, line_of(finding)) for finding in validation.findings)
+def text_with_lines(findings: Sequence[Placed], line_of: Lines) -> str:
+    """For people: below each finding its line, with a caret where the trouble begins."""
+    return "\n".join(_with_line(finding, line_of(finding)) for finding in findings)
 
 
-def _with_line(finding: Finding, line: str | None) -> str:
+def _with_line(finding: Placed, line: str | None) -> str:
     if not line:
         return str(finding)
     before = "".join("\t" if letter == "\t" else " " for letter in line[: finding.column - 1])
@@ -74,40 +75,8 @@ def name(validation: Validation) -> str:
 
 
 def github(validation: Validation) -> str:
-    """Workflow commands (as @actions/core writes them), which GitHub shows at the lines of a pull request.
-
-    Source: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
-    """
-    return "\n".join(map(annotation, validation.findings))
-
-
-class Placed(Protocol):
-    """What is said about a place in a file."""
-
-    @property
-    def path(self) -> str: ...
-    @property
-    def line(self) -> int: ...
-    @property
-    def column(self) -> int: ...
-    @property
-    def code(self) -> str: ...
-    @property
-    def message(self) -> str: ...
-
-
-def annotation(finding: Placed, command: str = "error") -> str:
-    """One workflow command: error, warning or notice."""
-    place = f"file={_property(finding.path)},line={finding.line},col={finding.column}"
-    return f"::{command} {place},title={_property(finding.code)}::{_escaped(finding.message)}"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(value: str) -> str:
-    return _escaped(value).replace(":", "%3A").replace(",", "%2C")
+    """Workflow commands, which GitHub shows at the lines of a pull request."""
+    return annotations(("error", finding) for finding in validation.findings)
 
 
 def summary(validation: Validation) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from reconciler.core.job_contract import Level
-from reconciler.report.findings import annotation
+from reconciler.report.annotations import annotations
 
 SIGNS = {Level.ERROR: "error", Level.WARNING: "warning", Level.INFO: "notice"}
 
@@ -38,7 +38,7 @@ def as_json(findings: Sequence[JobFinding]) -> str:
 
 def github(findings: Sequence[JobFinding]) -> str:
     """Workflow commands, which GitHub shows at the lines of a pull request."""
-    return "\n".join(annotation(finding, SIGNS[finding.level]) for finding in findings)
+    return annotations((SIGNS[finding.level], finding) for finding in findings)
 
 
 def summary(findings: Sequence[JobFinding], jobs: int) -> str:

@@ -1,4 +1,4 @@
-"""A plan for people and for programs: text, markdown is for later, JSON is the contract of design §9."""
+"""A plan for people and for programs: text, and the JSON that is the contract of design §9."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -105,8 +105,12 @@ def _step_lines(action: Action) -> Iterator[str]:
 
 def summary_line(plan: Plan) -> str:
     """`Plan 1a2b3c at 4d5e6f7: 2 to upsert, 1 held, 6 unchanged.`"""
+    return f"Plan {plan.id} at {plan.revision[:7]}: {', '.join(summary_parts(plan))}."
+
+
+def summary_parts(plan: Plan) -> list[str]:
+    """How many of each, in words."""
     kinds = Counter(action.kind.value.lower() for action in plan.actions)
     parts = [f"{count} to {kind}" for kind, count in sorted(kinds.items(), reverse=True)]
     parts += [f"{len(plan.holds)} held"] if plan.holds else []
-    parts += [f"{plan.unchanged} unchanged"]
-    return f"Plan {plan.id} at {plan.revision[:7]}: {', '.join(parts)}."
+    return [*parts, f"{plan.unchanged} unchanged"]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
+from tests.demo.fleet import git_environment
 
 SMALLEST = Path(__file__).parent.parent / "examples/valid/smallest"
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -245,6 +246,52 @@ def test_a_terminal_shows_the_line(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     assert run(["validate"]) == 3
     assert capsys.readouterr().out.splitlines()[1:] == ["    spec: {region: mars}", "                   ^"]
+
+
+def test_wide_shows_the_line_everywhere(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(fleet, STAGING, "region: mars")
+    os.mkfifo(fleet / "tenants/acme/pipe.yaml")
+    (fleet / "tenants/acme/link.yaml").symlink_to(fleet / STAGING)
+    assert run(["validate", "-o", "wide"]) == 3
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == ["    spec: {region: mars}", "                   ^"]
+    assert len(lines) == 5, "of a pipe and of a link nothing is read"
+
+
+def test_one_file_is_checked_without_reading_the_others(
+    fleet: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+    real = Path.open
+    monkeypatch.setattr(Path, "open", lambda path, *rest: opened.append(path.name) or real(path, *rest))
+    assert run(["validate", "tenants/globex/production.yaml"]) == 0
+    assert sorted(opened) == ["production.yaml", "regions.yaml", "tenant.yaml"]
+    assert capsys.readouterr().err == "1 environment of 1 tenant is valid\n"
+
+
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=folder, env=git_environment(), check=True)
+
+
+def test_staged_judges_what_is_about_to_be_removed(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    git(fleet, "init", "--quiet")
+    git(fleet, "add", "--all")
+    assert run(["validate", "--staged"]) == 0, "before the first commit nothing can be removed"
+    git(fleet, "commit", "--quiet", "--message", "x")
+    assert run(["validate", "--staged"]) == 0
+    assert capsys.readouterr().err == "nothing to check\n" * 2
+    git(fleet, "rm", "--quiet", "tenants/acme/tenant.yaml")
+    assert run(["validate", "--staged", "-o", "name"]) == 3
+    assert paths(capsys) == {"tenants/acme/tenant.yaml"}
+    git(fleet, "reset", "--quiet", "--hard")
+    git(fleet, "rm", "--quiet", "providers/regions.yaml")
+    assert run(["validate", "--staged", "-o", "name"]) == 3
+    assert paths(capsys) == {"providers/regions.yaml"}
+
+
+def test_staged_outside_of_git_is_said(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["validate", "--staged"]) == 1
+    assert "is no git repository" in capsys.readouterr().err
 
 
 def test_valid_declarations_cost_no_heavy_import() -> None:

@@ -9,6 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.core import explain as explaining
+from reconciler.core import schema as module
+from reconciler.core.document import parse
 from reconciler.core.explain import explain, oracle
 from reconciler.core.schema import Kind, compile_schema, complies, pattern, schema
 
@@ -162,3 +165,28 @@ def test_every_refusal_can_be_explained(kind: Kind, data: st.DataObject) -> None
     document = changed(document, path, data.draw(values), data.draw(st.sampled_from(["replace", "remove", "add"])))
     source = json.dumps(document, ensure_ascii=False).encode()
     assert bool(list(explain(kind, document, source))) == (not complies(kind)(document))
+
+
+def test_the_api_version_selects_the_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A made-up v2 beside v1: each file is judged by its own."""
+    real = module._text
+
+    def served(file: str) -> str:
+        text = real(file.replace(".v2.", ".v1."))
+        renamed = text.replace('"tier"', '"class"').replace("tenantctl.io/v1", "tenantctl.io/v2")
+        return renamed if ".v2." in file else text
+
+    monkeypatch.setattr(module, "_text", served)
+    monkeypatch.setattr(module, "VERSIONS", ("v1", "v2"))
+    monkeypatch.setattr(explaining, "VERSIONS", ("v1", "v2"))
+    head = "kind: TenantEnvironment\nmetadata: {name: production, tenant: acme}\n"
+    for version, field, expected in [
+        ("v1", "tier", ()),
+        ("v2", "class", ()),
+        ("v2", "tier", ("unknown-key",)),
+        ("v1", "class", ("unknown-key",)),
+        ("v3", "tier", ("api-version",)),
+    ]:
+        text = f"apiVersion: tenantctl.io/{version}\n{head}spec: {{{field}: premium}}\n"
+        problems = parse(Kind.ENVIRONMENT, text.encode()).problems
+        assert tuple(problem.code for problem in problems) == expected, (version, field)

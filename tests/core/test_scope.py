@@ -3,7 +3,7 @@
 import pytest
 
 from reconciler.core.names import Key
-from reconciler.core.scope import Scope, scope
+from reconciler.core.scope import Chosen, Scope, scope
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,23 @@ def test_which_keys_a_path_holds(path: str, expected: Scope) -> None:
 )
 def test_scopes_meet(one: Scope, another: Scope, meet: bool) -> None:
     assert one.meets(another) is meet
+
+
+@pytest.mark.parametrize(
+    ("chosen", "other", "expected"),
+    [
+        ([], Scope(), False),
+        ([Scope()], Scope("a", "b"), True),
+        ([Scope("a", "b")], Scope(), True),
+        ([Scope("a", "b")], Scope("a"), True),
+        ([Scope("a", "b")], Scope("a", "c"), False),
+        ([Scope("a")], Scope("a", "c"), True),
+        ([Scope("a")], Scope("b"), False),
+    ],
+)
+def test_many_scopes_meet_what_one_of_them_meets(chosen: list[Scope], other: Scope, expected: bool) -> None:
+    assert Chosen.of(chosen).meets(other) is expected
+    assert any(one.meets(other) for one in chosen) is expected
 
 
 @pytest.mark.parametrize(

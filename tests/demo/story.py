@@ -148,6 +148,12 @@ class Story:
             self.screen.say("(held: the first fleet, which is being set up in the background at the same time)")
         return branch
 
+    def review(self, branch: str) -> str:
+        """The comment that a reviewer of the branch sees at a pull request, made from git alone; returns it."""
+        self.screen.say("In CI, without a cluster and without secrets, so also for forks:")
+        words = ("tenantctl", "plan", "--from", "main", "--to", branch, "--output", "markdown")
+        return self.run(*words, cwd=self.place.fleet.work, remedy="tenantctl validate")
+
     def merge(self, key: Key, branch: str) -> None:
         """The merge, and nothing else: the reconciler does the rest."""
         self.screen.step("The branch is merged; the reconciler launches the workflow")

@@ -21,9 +21,9 @@ def test_text_is_one_line_each() -> None:
 
 
 def test_a_terminal_gets_the_line_and_a_caret() -> None:
-    shown = text_with_lines(Validation((REGION,), 0, 0), lambda finding: "  \tregion: mars")
+    shown = text_with_lines((REGION,), lambda finding: "  \tregion: mars")
     assert shown.splitlines()[1:] == ["      \tregion: mars", "      \t       ^"]
-    assert text_with_lines(Validation((REGION,), 0, 0), lambda finding: None) == str(REGION)
+    assert text_with_lines((REGION,), lambda finding: None) == str(REGION)
 
 
 def test_json_and_yaml_are_one_document() -> None:

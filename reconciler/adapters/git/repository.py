@@ -6,7 +6,7 @@ what follows.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -34,6 +34,7 @@ SUFFIXES = (".yaml", ".yml")
 LIST_SECONDS, LIST_BYTES = 60.0, 32 * MIB  # some 300,000 files; trees in trees may name any number of them
 FILES_MAX, CONTENT_MAX = 100_000, 64 * MIB
 MEMORY_MARGIN = 100
+FOLDERS_MAX = 200  # of a command line; beyond, everything is listed
 MEMORY_FACTOR = 4  # how many generations of documents are remembered at most
 
 
@@ -124,17 +125,28 @@ class Repository:
         """`Past.renames`."""
         return self._past.renames(old, new)
 
-    def desired(self, commit: str) -> Desired:
-        """What is declared at a commit. Raises SourceUnavailable if its objects cannot be read; bad files are
-        values.
+    def desired(self, commit: str, tenants: Collection[str] | None = None) -> Desired:
+        """What is declared at a commit, or only what these tenants declare there. Raises SourceUnavailable if its
+        objects cannot be read; bad files are values.
         """
         revision = commit if COMMIT.fullmatch(commit) else self.resolve(commit)
-        layout = lay_out(self._list(revision))
+        layout = lay_out(self._list(revision, _folders(tenants)))
         wanted = list(wanted_files(layout))
         self._bear(revision, [entry.size for entry, _ in wanted if entry.size <= MAX_BYTES])
         documents = {entry.path: self._document(kind, entry) for entry, kind in wanted}
         self._forget(wanted)
         return assemble(revision, layout, documents, self._declarations)
+
+    @property
+    def work_tree(self) -> Path | None:
+        """The root of the work tree, if there is one."""
+        root = self._repo.working_tree_dir
+        return Path(root) if root is not None and self._url is None else None
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """How git is called to read it."""
+        return self._repo.git.environment()
 
     def uncommitted(self, commit: str) -> list[str]:
         """The folders of declarations in which the work tree, if there is one, differs from a commit.
@@ -157,8 +169,8 @@ class Repository:
                 f"at most {FILES_MAX} of {CONTENT_MAX // MIB} MiB together are read"
             )
 
-    def _list(self, revision: str) -> Iterable[Entry]:
-        command = ["ls-tree", "-r", "-z", "--long", "--full-tree", revision, "--", TENANTS, PROVIDERS]
+    def _list(self, revision: str, folders: Iterable[str] = (TENANTS, PROVIDERS)) -> Iterable[Entry]:
+        command = ["ls-tree", "-r", "-z", "--long", "--full-tree", revision, "--", *folders]
         try:
             listing = run(command, self._repo.git.environment(), seconds=LIST_SECONDS, output=LIST_BYTES)
         except GitFailed as error:
@@ -189,6 +201,13 @@ class Repository:
             self._documents = {name: document for name, document in self._documents.items() if name in kept}
         if len(self._declarations) > limit:
             self._declarations.clear()
+
+
+def _folders(tenants: Collection[str] | None) -> list[str]:
+    """What to list; a folder that is not there lists nothing."""
+    if tenants is None or len(tenants) > FOLDERS_MAX:
+        return [TENANTS, PROVIDERS]
+    return [PROVIDERS, *(f"{TENANTS}/{name}" for name in sorted(tenants))]
 
 
 def _in(folder: str, ids: dict[str, str]) -> dict[str, str]:

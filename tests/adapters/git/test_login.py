@@ -128,6 +128,16 @@ def test_a_rotated_token_counts_at_the_next_fetch(work: Work, web: GitServer, fo
         assert opened.resolve("main") == work.git("rev-parse", "HEAD")
 
 
+def test_a_site_has_an_authority_of_its_own(
+    work: Work, web: GitServer, authority: Authority, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GIT_SSL_CAINFO")
+    credentials = put(folder, token=TOKEN)
+    assert "certificate" in refused(web.url("work"), tmp_path, credentials)
+    (folder / "ca.crt").write_bytes(authority.certificate.read_bytes())
+    assert fetched(web.url("work"), tmp_path, credentials) == work.git("rev-parse", "HEAD")
+
+
 def test_a_token_with_a_user_name(work: Work, web: GitServer, folder: Path, tmp_path: Path) -> None:
     web.login = f"deploy:{TOKEN}"
     assert fetched(web.url("work"), tmp_path, put(folder, token=TOKEN, username="deploy\n"))

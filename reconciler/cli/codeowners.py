@@ -1,0 +1,64 @@
+"""`tenantctl codeowners`: who reviews what, made of the owners that declarations name."""
+
+from pathlib import Path
+
+import click
+
+from reconciler.cli.output import data, note
+
+PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")  # GitHub takes the first that is there
+
+
+@click.command(epilog="Examples:  tenantctl codeowners --write   ·   tenantctl codeowners --check   (in CI)")
+@click.option("--write", is_flag=True, help="Put the lines into the CODEOWNERS file; what else is in it stays.")
+@click.option("--check", is_flag=True, help="Exit with 1 unless the CODEOWNERS file has exactly these lines.")
+def command(write: bool, check: bool) -> int:
+    """Print the lines of a CODEOWNERS file that follow from `owners` of tenants, environments and providers.
+
+    Environments without owners of their own are reviewed by their tenant's. The file is .github/CODEOWNERS, or
+    CODEOWNERS or docs/CODEOWNERS where that is there already.
+    """
+    from reconciler.cli.fleet_root import fleet_root
+    from reconciler.core.codeowners import merged
+    from reconciler.core.errors import TenantctlError, UsageError
+
+    if write and check:
+        raise UsageError("say --write or --check")
+    root = fleet_root()
+    ours = _block(root)
+    if not write and not check:
+        data(ours)
+        return 0
+    file = next((root / place for place in PLACES if (root / place).is_file()), root / PLACES[0])
+    try:
+        before = file.read_text(encoding="utf-8") if file.exists() else ""
+        after = merged(before, ours)
+    except (OSError, ValueError) as error:
+        raise TenantctlError(f"{file.relative_to(root)}: {error}") from error
+    if check and before != after:
+        note(f"{file.relative_to(root)} does not follow from the owners; run: tenantctl codeowners --write")
+        return 1
+    if write and before != after:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(after, encoding="utf-8")
+        note(f"wrote {file.relative_to(root)}")
+    return 0
+
+
+def _block(root: Path) -> str:
+    """Raises Invalid while any declaration is: lines that are missing would let anybody approve."""
+    from reconciler.adapters.files import documents
+    from reconciler.core.assemble import assemble
+    from reconciler.core.codeowners import block
+    from reconciler.core.errors import Invalid
+
+    layout, found = documents(root)
+    desired = assemble("", layout, found)
+    if desired.findings:
+        raise Invalid(f"declarations are invalid ({desired.findings[0]}); see tenantctl validate")
+    owners = {path: tuple((document.value.get("spec") or {}).get("owners", ())) for path, document in found.items()}
+    return block(
+        {name: owners[entry.path] for name, entry in layout.tenants.items()},
+        {key: declaration.policy.owners for key, declaration in desired.environments.items()},
+        {name: owners[entry.path] for name, entry in layout.providers.items()},
+    )

@@ -1,0 +1,21 @@
+"""The lines of files that findings are about, for people to see."""
+
+import stat
+from pathlib import Path
+
+from reconciler.report.annotations import Placed
+
+READ_MOST, SHOWN_MOST = 64 * 1024, 200
+
+
+def line_of(finding: Placed) -> str | None:
+    """The line that a finding is about, as far as it can be shown; None where there is no file (a link, a pipe)."""
+    try:
+        if not stat.S_ISREG(Path(finding.path).lstat().st_mode):
+            return None
+        with Path(finding.path).open("rb") as file:
+            lines = file.read(READ_MOST).decode(errors="replace").split("\n")
+    except OSError:
+        return None
+    text = lines[finding.line - 1].rstrip("\r") if finding.line <= len(lines) else ""
+    return "".join(letter if letter.isprintable() or letter == "\t" else "\ufffd" for letter in text)[:SHOWN_MOST]

@@ -1,0 +1,186 @@
+"""`tenantctl new`: write the declaration of a tenant or an environment, or the files of a new repository."""
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler.cli.options import KEY
+from reconciler.cli.output import data, note
+
+if TYPE_CHECKING:
+    from reconciler.core.desired import Desired
+    from reconciler.core.names import Key
+
+SCHEMAS = "schemas"
+
+
+@click.group()
+def command() -> None:
+    """Write the declaration of a tenant or an environment; nothing that is there is ever overwritten.
+
+    What is needed and not said is asked for on a terminal, and named elsewhere. What would be invalid is not written.
+    """
+
+
+@command.command("fleet", epilog="Example:  tenantctl new fleet --region eu-west --region us-east=my-context")
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    required=True,
+    metavar="NAME[=CONTEXT]",
+    help="A region and the kubeconfig context of its cluster (none: the control plane's); can be repeated.",
+)
+def fleet(regions: tuple[str, ...]) -> int:
+    """Make this repository one of declarations: the regions, the schemas, settings for editors."""
+    from reconciler.cli.output import as_json
+    from reconciler.cli.schema import texts
+    from reconciler.core.editor import EXTENSIONS, settings
+    from reconciler.core.skeleton import NewFleet
+
+    root = Path.cwd()
+    named = {name: context for name, _, context in (text.partition("=") for text in regions)}
+    files = {
+        "providers/regions.yaml": NewFleet(named).text,
+        **{f"{SCHEMAS}/{name}": text for name, text in texts().items()},
+        ".vscode/settings.json": as_json(settings()) + "\n",
+        ".vscode/extensions.json": as_json(EXTENSIONS) + "\n",
+        "tenants/.gitkeep": "",
+    }
+    return _write(root, files, ["providers/regions.yaml"], note_there=True)
+
+
+@command.command("tenant", epilog="Example:  tenantctl new tenant acme --owner team-acme@example.com --region eu-west")
+@click.argument("name")
+@click.option("--display-name", default="", help="The name that people read.")
+@click.option("--owner", "owners", multiple=True, help="Who reviews it: an e-mail address, @user or @org/team.")
+@click.option("--ring", type=click.IntRange(0, 9), help="Lower rings get changed lifecycle Jobs first.")
+@click.option("--region", default="", help="The region of environments that name none.")
+def tenant(name: str, display_name: str, owners: tuple[str, ...], ring: int | None, region: str) -> int:
+    """Write tenants/NAME/tenant.yaml."""
+    from reconciler.cli.fleet_root import fleet_root
+    from reconciler.core.names import TENANT_MAX, is_name
+    from reconciler.core.skeleton import NewTenant
+
+    if not is_name(name, TENANT_MAX):
+        message = f"'{name}' is no name of a tenant; at most {TENANT_MAX} small letters, digits and hyphens"
+        raise click.BadParameter(message, param_hint="NAME")
+    root = fleet_root()
+    _absent(root, f"tenants/{name}/tenant.yaml")
+    if _asks():
+        display_name = display_name or click.prompt("Name that people read", default="", show_default=False, err=True)
+        owners = owners or tuple(_words("Owners, who review it (e-mail, @user, @org/team)"))
+        region = region or click.prompt("Region of its environments", default="", show_default=False, err=True)
+    made = NewTenant(name, display_name, owners, ring, region)
+    path = f"tenants/{name}/tenant.yaml"
+    return _write(root, {path: made.text}, [path])
+
+
+@command.command(
+    "environment", epilog="Example:  tenantctl new environment acme/production --region eu-west --parameter seats=250"
+)
+@click.argument("key", type=KEY)
+@click.option("--region", default="", help="A region of providers/regions.yaml; needed unless the tenant has one.")
+@click.option("--tier", default="", help="A name that services know.")
+@click.option("--service", "services", multiple=True, help="Only this service (its namespace); can be repeated.")
+@click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A setting; can be repeated.")
+@click.option("--protected/--not-protected", default=None, help="Whether nothing may be taken away.  [default: yes]")
+@click.option("--expires-at", default="", metavar="TIME", help="Like 2027-01-31T00:00:00Z.")
+def environment(
+    key: "Key",
+    region: str,
+    tier: str,
+    services: tuple[str, ...],
+    parameters: tuple[str, ...],
+    protected: bool | None,
+    expires_at: str,
+) -> int:
+    """Write tenants/TENANT/ENVIRONMENT.yaml. The tenant must be there (tenantctl new tenant)."""
+    from reconciler.adapters.files import desired
+    from reconciler.cli.fleet_root import fleet_root
+    from reconciler.core.declaration import path_of
+    from reconciler.core.errors import UsageError
+    from reconciler.core.skeleton import NewEnvironment
+
+    root, path = fleet_root(), path_of(key)
+    _absent(root, path)
+    if not (root / f"tenants/{key.tenant}/tenant.yaml").is_file():
+        raise UsageError(f"there is no tenant {key.tenant}; first: tenantctl new tenant {key.tenant}")
+    settings = tuple(_parameter(text) for text in parameters)
+    if _asks():
+        region = region or _region(desired(root, [key.tenant]))
+        tier = tier or click.prompt("Tier", default="", show_default=False, err=True)
+        services = services or tuple(_words("Services (empty: all that take part)"))
+    made = NewEnvironment(key, region, tier, services, settings, protected, expires_at)
+    return _write(root, {path: made.text}, [path])
+
+
+def _asks() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _words(question: str) -> list[str]:
+    answer: str = click.prompt(question, default="", show_default=False, err=True)
+    return answer.replace(",", " ").split()
+
+
+def _region(desired: "Desired") -> str:
+    names = sorted(desired.regions)
+    shown = f"Region ({', '.join(names)}; empty: the tenant's default)"
+    answer: str = click.prompt(shown, default=names[0] if len(names) == 1 else "", err=True)
+    return answer
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    """NAME=VALUE; a value that is a JSON number, true or false is one, anything else is text."""
+    from reconciler.core import plain_json
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"'{text}' is no NAME=VALUE", param_hint="--parameter")
+    try:
+        read = plain_json.loads(value)
+    except ValueError:
+        return name, value
+    return name, read if isinstance(read, (str, int, float, bool)) else value
+
+
+def _absent(root: Path, path: str) -> None:
+    from reconciler.core.errors import Refused
+
+    if (root / path).exists():
+        raise Refused(f"{path} is there already; edit it")
+
+
+def _write(root: Path, files: Mapping[str, str], judged: Iterable[str], *, note_there: bool = False) -> int:
+    """Write what is not there. What the rules then refuse is taken away again, and said."""
+    from reconciler.adapters.files import desired
+    from reconciler.core.errors import Invalid, Refused
+
+    written = []
+    for path, text in files.items():
+        target = root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with target.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError as error:
+            if not note_there:
+                raise Refused(f"{path} is there already; edit it") from error
+            note(f"{path} is there already: left as it is")
+            continue
+        written.append(path)
+    tenants = [path.split("/")[1] for path in judged if path.startswith("tenants/")]
+    findings = [found for found in desired(root, tenants).findings if found.path in written]
+    if findings:
+        for path in written:
+            (root / path).unlink()
+        raise Invalid("nothing was written: " + "; ".join(f"{found.message}" for found in findings))
+    for path in written:
+        data(path)
+    if judged and not (root / SCHEMAS).is_dir():
+        note(f"editors complete and explain it once the schemas are there: tenantctl schema --export {SCHEMAS}")
+    return 0

@@ -1,0 +1,42 @@
+"""CODEOWNERS out of `owners`: who reviews a change of which file. Our lines stand between two marks; others stay.
+
+Source: https://docs.github.com/repositories/managing-your-repositorys-settings-and-features (About code owners): of all
+patterns that match, the last one counts.
+"""
+
+from collections.abc import Mapping
+
+from reconciler.core.names import Key
+
+BEGIN = "# BEGIN tenantctl codeowners: made of `owners`; change it there, then run: tenantctl codeowners --write"
+END = "# END tenantctl codeowners"
+Owners = tuple[str, ...]
+
+
+def block(tenants: Mapping[str, Owners], environments: Mapping[Key, Owners], providers: Mapping[str, Owners]) -> str:
+    """Our lines: a tenant's folder, then its environments that have other owners, and providers."""
+    lines = [_line(f"/providers/{name}/", owners) for name, owners in sorted(providers.items())]
+    for name in sorted({*tenants, *(key.tenant for key in environments)}):
+        whole = tenants.get(name, ())
+        own = sorted((key, owners) for key, owners in environments.items() if key.tenant == name and owners != whole)
+        lines.append(_line(f"/tenants/{name}/", whole))
+        lines += [_line(f"/tenants/{key.tenant}/{key.environment}.yaml", owners) for key, owners in own]
+    return "\n".join([BEGIN, *filter(None, lines), END])
+
+
+def _line(path: str, owners: Owners) -> str:
+    """Nothing where nobody owns it: a pattern alone would take the owners away that an earlier one gave."""
+    return f"{path} {' '.join(owners)}" if owners else ""
+
+
+def merged(text: str, ours: str) -> str:
+    """A CODEOWNERS file with our block in its place, else at its end. Raises ValueError if a mark stands alone."""
+    lines = text.splitlines()
+    begins = [n for n, line in enumerate(lines) if line.startswith(BEGIN.partition(":")[0])]
+    ends = [n for n, line in enumerate(lines) if line.startswith(END)]
+    if not begins and not ends:
+        gap = [""] if lines and lines[-1] else []
+        return "\n".join([*lines, *gap, ours, ""])
+    if len(begins) != 1 or len(ends) != 1 or begins[0] > ends[0]:
+        raise ValueError("its marks '# BEGIN tenantctl codeowners' and '# END …' are not one pair; take them out")
+    return "\n".join([*lines[: begins[0]], ours, *lines[ends[0] + 1 :], ""])

@@ -1,0 +1,154 @@
+"""What authors use besides: `schema`, `codeowners`, `completion`, `why`."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.main import COMMANDS, run
+from reconciler.cli.why import _lines, explanations
+from reconciler.core.record import Entry
+from tests.core.fleet import BILLING, declaration, outcome, record
+from tests.userrepo import UserRepository
+
+ROOT = Path(__file__).parents[2]
+PRODUCTION = "tenants/acme/production.yaml"
+
+
+@pytest.fixture
+def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> UserRepository:
+    monkeypatch.chdir(tmp_path)
+    return UserRepository.create(tmp_path)
+
+
+# -- schema --------------------------------------------------------------------------------------------------------
+
+
+def test_schemas_are_listed_and_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["schema"]) == 0
+    kinds = capsys.readouterr().out.split()
+    assert kinds == ["tenant", "tenant-environment", "region-list", "provider"]
+    for kind in kinds:
+        assert run(["schema", kind]) == 0
+        file = ROOT / "schemas" / f"{kind}.v1.json"
+        assert json.loads(capsys.readouterr().out) == json.loads(file.read_text())
+    assert run(["schema", "TenantEnvironment"]) == 0
+
+
+def test_an_unknown_kind_is_said_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["schema", "tennant"]) == 64
+    assert "did you mean 'tenant'?" in capsys.readouterr().err
+
+
+def test_schemas_are_written_and_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["schema", "--check", str(tmp_path / "schemas")]) == 1
+    assert run(["schema", "--export", str(tmp_path / "schemas")]) == 0
+    assert run(["schema", "--check", str(tmp_path / "schemas")]) == 0
+    (tmp_path / "schemas/tenant.v1.json").write_text("{}")
+    capsys.readouterr()
+    assert run(["schema", "--check", str(tmp_path / "schemas")]) == 1
+    assert "is not the schema of this tenantctl" in capsys.readouterr().err
+
+
+def test_the_settings_for_the_editor_here_are_those_that_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["schema", "--vscode"]) == 0
+    assert capsys.readouterr().out == (ROOT / ".vscode/settings.json").read_text()
+
+
+# -- codeowners ----------------------------------------------------------------------------------------------------
+
+
+def test_codeowners_are_printed_written_and_checked(user: UserRepository, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["codeowners"]) == 0
+    assert "\n/tenants/acme/ team-acme@example.com\n" in capsys.readouterr().out
+    assert run(["codeowners", "--check"]) == 1
+    assert "run: tenantctl codeowners --write" in capsys.readouterr().err
+    user.write("CODEOWNERS", "* @example/platform\n")
+    assert run(["codeowners", "--write"]) == 0
+    assert run(["codeowners", "--check"]) == 0
+    text = (user.folder / "CODEOWNERS").read_text()
+    assert text.startswith("* @example/platform\n\n# BEGIN tenantctl")
+    user.edit("tenants/acme/tenant.yaml", "team-acme@example.com", "a@example.com")
+    assert run(["codeowners", "--check"]) == 1
+    assert (user.folder / "CODEOWNERS").read_text() == text
+
+
+def test_the_file_is_made_where_github_looks_first(user: UserRepository) -> None:
+    assert run(["codeowners", "--write"]) == 0
+    assert (user.folder / ".github/CODEOWNERS").is_file()
+
+
+def test_of_invalid_declarations_no_codeowners_are_made(
+    user: UserRepository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user.edit("tenants/acme/tenant.yaml", "owners:", "owner:")
+    assert run(["codeowners", "--write"]) == 3
+    assert "did you mean 'owners'?" in capsys.readouterr().err
+    assert not (user.folder / ".github").exists()
+    assert run(["codeowners", "--write", "--check"]) == 64
+
+
+# -- completion ----------------------------------------------------------------------------------------------------
+
+
+def completed(user: UserRepository, *words: str) -> list[str]:
+    """What bash offers after these words, by the script that is printed."""
+    script = subprocess.run(
+        [sys.executable, "-m", "reconciler", "completion", "bash"], capture_output=True, text=True, check=True
+    ).stdout
+    quoted = " ".join(f"'{word}'" for word in words)
+    code = f"{script}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _tenantctl_completion tenantctl"
+    done = user.run("bash", "-c", f'{code}; printf "%s\\n" "${{COMPREPLY[@]}}"')
+    assert done.returncode == 0, done.stdout
+    return done.stdout.split()
+
+
+def test_bash_completes_commands_options_and_environments(user: UserRepository) -> None:
+    assert set(completed(user, "tenantctl", "")) == set(COMMANDS)
+    assert "--merge-base" in completed(user, "tenantctl", "plan", "--m")
+    assert completed(user, "tenantctl", "why", "acme/p") == ["acme/production"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_scripts_for_every_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["completion", shell]) == 0
+    assert "_TENANTCTL_COMPLETE" in capsys.readouterr().out
+    assert run(["completion", "tcsh"]) == 64
+
+
+# -- why -----------------------------------------------------------------------------------------------------------
+
+
+def entry(run: str, revision: str, at: str) -> Entry:
+    return Entry(at, "Succeeded", "1 of 1 steps done", run, "eu-west", revision, 1)
+
+
+def test_why_names_field_commit_author_and_job(user: UserRepository) -> None:
+    from reconciler.adapters.git import Repository
+
+    first = user.git("rev-parse", "HEAD")
+    user.edit(PRODUCTION, '"24/7"', '"9-5"')
+    second = user.commit("Fewer\x1b[31m hours")
+    user.write("README.md", "nothing of it\n")
+    third = user.commit("A word")
+    of = declaration()
+    history = (
+        entry("r1", first, "2026-11-26T10:00:00Z"),
+        entry("r2", second, "2026-11-26T11:00:00Z"),
+        entry("r3", third, "2026-11-26T12:00:00Z"),
+        entry("r4", "f" * 40, "2026-11-26T13:00:00Z"),
+    )
+    seen = [outcome(BILLING, of, "b1", run="r3")]
+    with Repository.open(str(user.folder)) as repository:
+        found = explanations(repository, record(of, history=history), seen, 4)
+    lines = [line for each in found for line in _lines(each)]
+    assert [line.split("  ")[0] for line in lines if not line.startswith(" ")] == ["r4", "r3", "r2", "r1"]
+    assert "    git cannot say what changed: a commit is not in this repository" in lines
+    assert "    no field changed: a lifecycle Job was new or changed, or was asked for by hand" in lines
+    assert "    ran upsert/billing/billing-lifecycle" in lines
+    assert '    parameters.support: "24/7" → "9-5"' in lines
+    assert f"    commit {second[:7]} Ada (demo): Fewer\\x1b[31m hours" in lines
+    assert os.linesep.join(lines).count("commit ") == 2, "a commit that changed nothing of it is not named"

@@ -1,0 +1,113 @@
+"""`tenantctl new`: valid files from nothing, by flags and by questions, and nothing is ever overwritten."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconciler.adapters import files
+from reconciler.cli.main import run
+from reconciler.core.names import Key
+
+ACME = Key("acme", "production")
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A new work tree, which is the current folder."""
+    (tmp_path / ".git").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def fleet(empty: Path) -> Path:
+    """One with two regions and a tenant."""
+    assert run(["new", "fleet", "--region", "eu-west", "--region", "us-east=us"]) == 0
+    assert run(["new", "tenant", "acme", "--owner", "@example/acme"]) == 0
+    return empty
+
+
+def test_a_repository_from_nothing_is_valid(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--region", "eu-west", "--tier", "premium", "--service", "billing", "--parameter", "seats=250"]
+    more = ["--parameter", "locale=nl-BE", "--not-protected", "--expires-at", "2030-01-31T00:00:00Z"]
+    capsys.readouterr()
+    assert run(["new", "environment", str(ACME), *words, *more]) == 0
+    assert capsys.readouterr().out == "tenants/acme/production.yaml\n"
+    desired = files.desired(fleet)
+    assert desired.findings == ()
+    declared = desired.environments[ACME]
+    assert (declared.region, declared.tier, declared.services) == ("eu-west", "premium", ("billing",))
+    assert declared.parameters == {"seats": 250, "locale": "nl-BE"}
+    assert declared.policy.deletion_protection is False
+    assert desired.regions["us-east"].context == "us"
+    assert run(["schema", "--check", "schemas"]) == 0
+
+
+def test_from_a_folder_below_it_goes_to_the_root(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(fleet / "tenants/acme")
+    assert run(["new", "environment", "acme/staging", "--region", "eu-west"]) == 0
+    assert (fleet / "tenants/acme/staging.yaml").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["tenant", "acme"], 6, "tenants/acme/tenant.yaml is there already; edit it"),
+        (["tenant", "Acme"], 64, "'Acme' is no name of a tenant"),
+        (["environment", "globex/production"], 64, "first: tenantctl new tenant globex"),
+        (["environment", "acme/production"], 3, "'region' is missing"),
+        (["environment", "acme/production", "--region", "mars"], 3, "'mars' is not one of eu-west, us-east"),
+        (["environment", "acme/production", "--region", "eu-west", "--parameter", "x"], 64, "is no NAME=VALUE"),
+        (
+            ["environment", "acme/production", "--region", "eu-west", "--parameter", "X=1"],
+            3,
+            "begin with a small letter",
+        ),
+        (["environment", "acme"], 64, "write TENANT/ENVIRONMENT"),
+        (["tenant", "globex", "--region", "mars"], 3, "'mars' is not one of"),
+        (["fleet"], 64, "--region"),
+    ],
+)
+def test_what_would_be_wrong_is_said_and_not_written(
+    fleet: Path, words: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in fleet.rglob("*") if path.is_file()}
+    assert run(["new", *words]) == code
+    assert said in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in fleet.rglob("*") if path.is_file()} == before
+
+
+def test_a_second_fleet_leaves_what_is_there(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (fleet / ".vscode/settings.json").write_text("{}")
+    (fleet / "schemas/tenant.v1.json").unlink()
+    capsys.readouterr()
+    assert run(["new", "fleet", "--region", "mars"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "schemas/tenant.v1.json\n"
+    assert "providers/regions.yaml is there already: left as it is" in err
+    assert (fleet / ".vscode/settings.json").read_text() == "{}"
+
+
+def test_a_bad_region_of_a_new_fleet_writes_nothing(empty: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["new", "fleet", "--region", "Eu West"]) == 3
+    assert "nothing was written" in capsys.readouterr().err
+    assert [path for path in empty.rglob("*") if path.is_file()] == []
+
+
+def test_on_a_terminal_it_asks(fleet: Path) -> None:
+    main, terminal = os.openpty()
+    with os.fdopen(main, "r+b", buffering=0) as keyboard:
+        asking = subprocess.Popen(
+            [sys.executable, "-m", "reconciler", "new", "environment", "acme/production"],
+            cwd=fleet, stdin=terminal, stdout=subprocess.PIPE, stderr=terminal, text=True,
+        )  # fmt: skip
+        os.close(terminal)
+        keyboard.write(b"us-east\npremium\nbilling, search\n")
+        out, _ = asking.communicate(timeout=60)
+        assert asking.returncode == 0
+    assert out == "tenants/acme/production.yaml\n"
+    declared = files.desired(fleet).environments[ACME]
+    assert (declared.region, declared.tier, declared.services) == ("us-east", "premium", ("billing", "search"))

@@ -1,0 +1,47 @@
+"""CODEOWNERS: lines that follow from owners, between marks, among lines of others."""
+
+import pytest
+
+from reconciler.core.codeowners import BEGIN, END, block, merged
+from reconciler.core.names import Key
+
+OURS = f"{BEGIN}\n/tenants/acme/ @a\n{END}"
+
+
+def test_environments_stand_below_their_tenant_so_that_they_count() -> None:
+    tenants = {"acme": ("@a",), "nobody": (), "globex": ("@g", "g@x.example")}
+    environments = {
+        Key("acme", "production"): ("@p",),
+        Key("acme", "staging"): ("@a",),
+        Key("nobody", "x"): (),
+        Key("alone", "x"): ("@x",),
+    }
+    assert block(tenants, environments, {"pets": ("@pets",), "free": ()}).splitlines() == [
+        BEGIN,
+        "/providers/pets/ @pets",
+        "/tenants/acme/ @a",
+        "/tenants/acme/production.yaml @p",
+        "/tenants/alone/x.yaml @x",
+        "/tenants/globex/ @g g@x.example",
+        END,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", f"{OURS}\n"),
+        ("* @all\n", f"* @all\n\n{OURS}\n"),
+        (f"* @all\n{BEGIN}\nold\n{END}\n/x @y\n", f"* @all\n{OURS}\n/x @y\n"),
+        (f"{OURS}\n", f"{OURS}\n"),
+    ],
+)
+def test_other_lines_stay(before: str, after: str) -> None:
+    assert merged(before, OURS) == after
+    assert merged(after, OURS) == after
+
+
+@pytest.mark.parametrize("text", [BEGIN, END, f"{END}\n{BEGIN}", f"{OURS}\n{OURS}"])
+def test_marks_that_are_no_pair_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not one pair"):
+        merged(text, OURS)
