@@ -116,6 +116,8 @@ class Model(Invariants, RuleBasedStateMachine):
         self.past.untrusted = "it does not follow from what was accepted" if untrusted else ""
         self.past.not_shown = not_shown
         self.past.twins = {KEYS[0]: KEYS[1], KEYS[1]: KEYS[0]} if renamed else {}
+        for process in self.processes:
+            process.loop.queue.add(KEYS)  # in life it says something else when something else is declared
 
     @rule(key=keys, back=st.booleans())
     def moves(self, key: Key, back: bool) -> None:
