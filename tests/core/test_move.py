@@ -17,7 +17,7 @@ def test_a_move_is_read_as_it_was_written(phase: Phase) -> None:
 
 @pytest.mark.parametrize("text", ["{}", "[]", "null", '"text"', move().dump().replace("Exporting", "Flying")])
 def test_anything_else_is_damage(text: str) -> None:
-    with pytest.raises(ValueError, match="move|Flying"):
+    with pytest.raises(ValueError, match=r"move|Flying"):
         Move.load(text)
 
 
