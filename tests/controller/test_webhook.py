@@ -266,6 +266,7 @@ def test_of_a_flood_one_fetch_is_under_way_and_one_follows(
     folder, gate, fetching = remote.root / "fleet", threading.Event(), threading.Event()
     real = Repository.fetch
     fetches = []
+    done = threading.Semaphore(0)
 
     def slow(self: Repository) -> None:
         fetches.append(time.monotonic())
@@ -273,6 +274,7 @@ def test_of_a_flood_one_fetch_is_under_way_and_one_follows(
             fetching.set()
             assert gate.wait(WAIT)
         real(self)
+        done.release()
 
     monkeypatch.setattr(Repository, "fetch", slow)
     with following(remote, tmp_path / "cache") as (sender, told):
@@ -287,6 +289,8 @@ def test_of_a_flood_one_fetch_is_under_way_and_one_follows(
         third = commit(folder, "third")
         sender.github(PUSH)
         assert revision(told) == third
+        assert [done.acquire(timeout=WAIT) for _ in fetches] == [True] * len(fetches)
+        assert not done.acquire(timeout=1)
     assert len(fetches) <= 4
 
 
