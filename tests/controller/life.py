@@ -212,7 +212,7 @@ class Life(Bridges):
 
     def delete_placement(self, key: Key, region: str) -> None:
         if self.regions[region].read("placement", key.dotted):
-            for service in self.stores.of(region, key):
+            for service in SERVICES:
                 self.stores.orphan(Place(region, key, service))
             self.changes += 1
             self.damaged.pop((region, "placement", key.dotted), None)
