@@ -18,7 +18,7 @@ from reconciler.bridge.world import World
 from reconciler.core.errors import NotAllowed
 from reconciler.core.job_copy import Copy
 from reconciler.core.outcome import FailureClass, Outcome, Result
-from reconciler.core.step import Step
+from reconciler.core.step import Step, Verb
 from reconciler.core.verdict import Verdict, failed
 
 
@@ -33,6 +33,10 @@ def run_job(kube: Kube, world: World, step: Step) -> int:
 
 def _run(kube: Kube, world: World, step: Step) -> int:
     say(f"{step} for {world.key}, run {world.run}")
+    earlier = _imported_by(kube, world, step)
+    if earlier:
+        say(f"nothing to do: run {earlier} imported it, and what was written since would be lost")
+        return DONE
     try:
         copy = _started(kube, world, step)
         return _conclude(kube, world, copy, sealed(world, copy, _waited(kube, copy)))
@@ -44,6 +48,16 @@ def _run(kube: Kube, world: World, step: Step) -> int:
         if world.trial:
             raise
         return _refused(kube, world, step, StepFailed(not_allowed(step.namespace, error)))
+
+
+def _imported_by(kube: Kube, world: World, step: Step) -> str:
+    """Another run that imported in this epoch; empty where there is none. A placement names its archives to the end."""
+    if step.verb != Verb.MIGRATE_IN or world.trial:
+        return ""
+    placement = placement_of(kube, world)
+    outcome = placement.outcomes.get(step)
+    done = outcome is not None and outcome.result is Result.SUCCEEDED and outcome.epoch == placement.epoch
+    return outcome.run if outcome and done and outcome.run != world.run else ""
 
 
 def _started(kube: Kube, world: World, step: Step) -> Copy:

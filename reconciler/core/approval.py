@@ -13,6 +13,7 @@ from reconciler.core.mark import Mark
 from reconciler.core.times import parse_rfc3339
 
 VALID_SECONDS = 24 * 3600.0
+SUBJECT = frozenset({"action", "digest", "region"})  # said though empty: nothing may be applied yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class Approval:
 
     def dump(self) -> str:
         """The text that is kept on the record."""
-        return json.dumps({name: value for name, value in asdict(self).items() if value}, separators=(",", ":"))
+        said = {name: value for name, value in asdict(self).items() if value or name in SUBJECT}
+        return json.dumps(said, separators=(",", ":"))
 
     @classmethod
     def load(cls, text: str) -> "Approval | None":

@@ -110,6 +110,9 @@ def _without_source(hold: Hold, desired: Desired, observed: Observed, now: float
     approval = guard.approval_of(action, observed, now)
     if approval is None or not approval.without_source:
         return None
+    held = guard.first(guard.GIVING_UP, action, desired, observed, now)
+    if held:
+        return Decision(action.key, None, (held,))
     return _staged(action.key, saga.without_source(action.move), desired, observed, now)
 
 
@@ -149,8 +152,7 @@ def _moving(key: Key, move: Move, desired: Desired, observed: Observed, now: flo
 def _staged(key: Key, move: Move, desired: Desired, observed: Observed, now: float) -> Decision:
     """The move's next run, as far as no guard holds it."""
     action = _ready(saga.stage(key, move, observed), observed, now)
-    guards = (guard.regions, guard.state, guard.in_progress, guard.paused, guard.attempts)
-    hold = guard.first(guards, action, desired, observed, now)
+    hold = guard.first(guard.MOVING, action, desired, observed, now)
     if hold is None:
         return Decision(key, action)
     hold = replace(hold, message=f"{move.phase}, {move.source} → {move.to}: {hold.message}")
@@ -166,8 +168,7 @@ def _thawing(key: Key, move: Move, desired: Desired, observed: Observed, now: fl
         hold = guard.first((guard.regions, guard.state), over, desired, observed, now)
         return Decision(key, None, (hold,)) if hold else Decision(key, over)
     action = _ready(replace(action, removals=(), asked=True), observed, now)
-    guards = (guard.regions, guard.state, guard.in_progress, guard.paused, guard.attempts)
-    hold = guard.first(guards, action, desired, observed, now)
+    hold = guard.first(guard.MOVING, action, desired, observed, now)
     return Decision(key, None, (hold,)) if hold else Decision(key, action)
 
 

@@ -20,7 +20,7 @@ from reconciler.core.outcome import Outcome
 from reconciler.core.placement import Placement, State
 from reconciler.core.record import Record
 from reconciler.core.step import Kind, Step, Verb
-from reconciler.core.wanted import expected_steps, pending_steps, unwanted_steps, wanted_steps
+from reconciler.core.wanted import expected_steps, leaving_steps, pending_steps, unwanted_steps, wanted_steps
 
 
 def gap(key: Key, desired: Desired, observed: Observed, now: float) -> Action | None:
@@ -96,7 +96,7 @@ def upsert(declaration: Declaration, observed: Observed) -> Action | None:
         asked=not applied or bool(removals),
         site=declaration.region,
         epoch=_epoch(record, placement),
-        basis=basis_of(declaration, wanted, record),
+        basis=basis_of(declaration, wanted | leaving_steps(declaration, live, _offered(observed)), record),
         declaration=declaration,
     )
 

@@ -10,13 +10,16 @@ from dataclasses import replace
 from reconciler.core.action import Action, ActionKind, Hold, HoldReason
 from reconciler.core.approval import Approval
 from reconciler.core.attempts import Attempts
+from reconciler.core.declaration import Declaration
 from reconciler.core.desired import Desired
 from reconciler.core.fleet import suspensions
+from reconciler.core.gap import never_launched
+from reconciler.core.move import Phase
 from reconciler.core.observed import Observed
 from reconciler.core.placement import State
 from reconciler.core.step import Verb
 from reconciler.core.times import parse_rfc3339
-from reconciler.core.wanted import MISSING, asymmetries, begun_to_go, expected_steps, missing, thing
+from reconciler.core.wanted import MISSING, asymmetries, begun_to_go, expected_steps, missing, not_imported, thing
 
 ATTEMPTS_MAX = 5
 SOON = "later releases of tenantctl do this"
@@ -139,14 +142,15 @@ def renamed(action: Action, desired: Desired, observed: Observed, now: float) ->
 
 def unsupported(action: Action, desired: Desired, observed: Observed, now: float) -> Hold | None:
     """Nothing is declared that this version cannot do."""
-    if action.declaration and action.declaration.resources:
+    declaration = Declaration.of(action.move.declaration) if action.move else action.declaration
+    if declaration and declaration.resources:
         return Hold(action.key, HoldReason.NOT_YET_SUPPORTED, f"spec.resources is declared; {SOON}", action)
     return None
 
 
 def attempts(action: Action, desired: Desired, observed: Observed, now: float) -> Hold | None:
     """It may be tried again now."""
-    if action.attempt == 1 or action.steps == ():  # nothing is left to try: a run by hand did it
+    if action.attempt == 1 or not (action.steps != () or action.removals):  # a run by hand did what was left to try
         return None
     tried = attempts_of(action, observed)
     if tried.stalled:
@@ -207,6 +211,31 @@ def protected(action: Action, desired: Desired, observed: Observed, now: float) 
     return Hold(action.key, HoldReason.PROTECTED, f"{what}; {remedy}", action)
 
 
+def known(action: Action, desired: Desired, observed: Observed, now: float) -> Hold | None:
+    """What is there is known: without its placement nothing would be exported, and nothing taken away."""
+    record, site = observed.record, observed.site(action.source)
+    later = action.kind is ActionKind.UPSERT or (action.move and action.move.phase is not Phase.EXPORTING)
+    if later or record is None or never_launched(record) or site is None or site.placement:
+        return None
+    message = (
+        f"region {action.source} holds no placement of it any more, so what is there is not known;"
+        f" declare it in {action.source} again, which makes the placement again"
+    )
+    return Hold(action.key, HoldReason.STATE_DAMAGED, message, action)
+
+
+def imported(action: Action, desired: Desired, observed: Observed, now: float) -> Hold | None:
+    """Whatever was exported is imported: a move that went on without would lose it."""
+    move, site = action.move, observed.site(action.where)
+    if move is None or move.phase is not Phase.IMPORTING or site is None:
+        return None
+    left = not_imported(move.declaration["spec"], move.archives, site.offered)
+    if not left:
+        return None
+    message = f"{', '.join(left)}: exported, and not exactly one Job with {Verb.MIGRATE_IN} is there"
+    return Hold(action.key, HoldReason.VERBS_NOT_SYMMETRIC, message, action)
+
+
 def symmetric(action: Action, desired: Desired, observed: Observed, now: float) -> Hold | None:
     """Every service that exports data can import it at the target, and the reverse."""
     source, target = observed.site(action.source), observed.site(action.target)
@@ -225,4 +254,6 @@ def budget(action: Action, desired: Desired, observed: Observed, now: float) -> 
 
 
 GENERAL: tuple[Guard, ...] = (regions, state, in_progress, paused, lost, renamed, unsupported)
-DESTRUCTIVE: tuple[Guard, ...] = (trusted, reviewed, protected, symmetric, budget)
+DESTRUCTIVE: tuple[Guard, ...] = (known, trusted, reviewed, protected, symmetric, budget)
+MOVING: tuple[Guard, ...] = (regions, state, in_progress, known, imported, paused, attempts)
+GIVING_UP: tuple[Guard, ...] = (unsupported, trusted)  # the other guards are lifted by the approval itself

@@ -4,9 +4,12 @@
 |--------------------------|---------------------------|-------------------------------------------------------------|
 | Active                   | nothing                   | it is there                                                 |
 | Active                   | Frozen                    | Importing: what was done counts, and the commit comes again |
-| Active, highest epoch    | Active or Released        | Cleaning of that: done at once where nothing is left        |
+| Active, highest epoch    | Active                    | Thawing: it is made to live before the other is cleaned     |
+| Active                   | Released                  | Cleaning of that: done at once where nothing is left        |
 | Frozen                   | nothing                   | it is there; a new epoch thaws it, a move begins again      |
 | Released                 | nothing                   | it is there; it was being taken away                        |
+
+Its policy may have changed since the placement was written, so it is protected until a declaration says otherwise.
 """
 
 from collections.abc import Mapping
@@ -31,7 +34,7 @@ def rebuilt(sites: Mapping[str, Site], now: float) -> Record | None:
         return None
     region, placement = home = max(found, key=_rank)
     others = sorted((each for each in found if each[0] != region), key=_rank)
-    policy = Declaration.of(placement.declaration).policy
+    policy = replace(Declaration.of(placement.declaration).policy, deletion_protection=True)
     record = Record(key=placement.key, policy=policy, region=region, epoch=placement.epoch)
     record = _moving(record, home, others, now) if others and placement.state is State.ACTIVE else record
     message = f"record made again from the placement in {record.region}, epoch {record.epoch}"
@@ -45,9 +48,16 @@ def _rank(placed: Placed) -> tuple[int, int]:
 def _moving(record: Record, home: Placed, others: list[Placed], now: float) -> Record:
     frozen = next((each for each in reversed(others) if each[1].state is State.FROZEN), None)
     if frozen is None:
-        return replace(record, move=_move(others[-1], home, Phase.CLEANING, now))
+        return replace(record, move=_left_behind(home, others[-1], now))
     move = replace(_move(frozen, home, Phase.IMPORTING, now), archives=archives_of(frozen[1]))
     return replace(record, region=frozen[0], epoch=frozen[1].epoch, move=move)
+
+
+def _left_behind(home: Placed, other: Placed, now: float) -> Move:
+    """Of a move that was turned around, or that is over but for what it left."""
+    if other[1].state is State.ACTIVE:
+        return replace(_move(home, home, Phase.THAWING, now), to=other[0])
+    return _move(other, home, Phase.CLEANING, now)
 
 
 def _move(source: Placed, home: Placed, phase: Phase, now: float) -> Move:

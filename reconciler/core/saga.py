@@ -21,7 +21,7 @@ from reconciler.core.placement import Placement
 from reconciler.core.record import Entry, Record
 from reconciler.core.step import Step, Verb
 from reconciler.core.times import rfc3339
-from reconciler.core.wanted import expected_steps, of_verb, pending_steps, wanted_steps
+from reconciler.core.wanted import expected_steps, importers, of_verb, pending_steps, wanted_steps
 
 VERBS = {
     Phase.EXPORTING: Verb.MIGRATE_OUT,
@@ -101,8 +101,8 @@ def _steps(move: Move, site: Site) -> dict[Step, str]:
     if move.phase is not Phase.IMPORTING:
         return expected_steps(VERBS[move.phase], site.placement, site.offered)
     pinned = Declaration.of(move.declaration)
-    verbs = (Verb.UPSERT,) if move.without_source else (Verb.UPSERT, Verb.MIGRATE_IN)
-    return {step: found for verb in verbs for step, found in wanted_steps(pinned, of_verb(site.offered, verb)).items()}
+    upserts = wanted_steps(pinned, of_verb(site.offered, Verb.UPSERT))
+    return upserts | importers(pinned.spec, move.archives, site.offered)
 
 
 def reverted(move: Move, declaration: Declaration | None) -> bool:
@@ -190,12 +190,8 @@ def archives_of(placement: Placement) -> dict[str, Mapping[str, Any]]:
 
 def imports_of(move: Move, site: Site) -> dict[str, str]:
     """Which archive each migrate-in Job at the target is given, by `<namespace>.<Job>`, as JSON."""
-    steps = of_verb(site.offered, Verb.MIGRATE_IN)
-    return {
-        ".".join(step.target): json.dumps(move.archives[step.namespace], separators=(",", ":"))
-        for step in steps
-        if step.namespace in move.archives
-    }
+    steps = importers(move.declaration["spec"], move.archives, site.offered)
+    return {".".join(step.target): json.dumps(move.archives[step.namespace], separators=(",", ":")) for step in steps}
 
 
 def _committed(record: Record, move: Move, now: float) -> Record:

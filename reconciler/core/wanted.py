@@ -1,6 +1,6 @@
 """Which steps an environment should have done in a region, which of them are left, and what is to be taken away."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler.core.application import application_steps
@@ -95,19 +95,23 @@ def here(placement: Placement) -> frozenset[str]:
     return frozenset(step.namespace for step in placement.outcomes if step.kind is Kind.JOB)
 
 
-def unwanted_steps(declaration: Declaration, placement: Placement | None, offered: Hashes) -> tuple[Step, ...]:
-    """What the region has outcomes of and the declaration no longer wants, as far as it is not taken away already.
+def leaving_steps(declaration: Declaration, placement: Placement | None, offered: Hashes) -> dict[Step, str]:
+    """How the services that the region holds and the declaration no longer wants are taken away, done or not.
 
     A Job that merely disappeared is not among them: its service is still wanted (design §4, *Discovery*). Neither is a
     service that has never had a Job with the verb: nothing could take it away.
     """
     if placement is None:
-        return ()
-    steps = expected_steps(Verb.DECOMMISSION, placement, offered) if placement.outcomes else {}
+        return {}
     gone = {name for name in here(placement) if not declaration.uses_service(name)}
     gone |= _brought(placement) - {thing(step) for step in application_steps(declaration.spec)}
-    left = {step: job_hash for step, job_hash in steps.items() if thing(step) in gone}
-    return tuple(sorted(pending_steps(left, placement, "")))
+    steps = expected_steps(Verb.DECOMMISSION, placement, offered) if gone else {}
+    return {step: job_hash for step, job_hash in steps.items() if thing(step) in gone}
+
+
+def unwanted_steps(declaration: Declaration, placement: Placement | None, offered: Hashes) -> tuple[Step, ...]:
+    """Those of the leaving steps that are left to do."""
+    return tuple(sorted(pending_steps(leaving_steps(declaration, placement, offered), placement, "")))
 
 
 def _brought(placement: Placement) -> frozenset[str]:
@@ -144,16 +148,32 @@ def _was_missed(step: Step, placement: Placement | None) -> bool:
 def asymmetries(source: Site, target: Site, spec: Mapping[str, Any]) -> Iterator[str]:
     """Why the services' Jobs do not let the environment move: one clause for each service (design §6, *Migrate*).
 
-    A service that is here and not declared any more would be taken away without a guard, so that comes first or later.
+    A service that is here and not declared any more would be taken away without a guard, so that comes first or later;
+    one that is only declared from now on begins at the target, with nothing.
     """
     outs = _by_service(expected_steps(Verb.MIGRATE_OUT, source.placement, source.offered))
     ins = _by_service(of_verb(target.offered, Verb.MIGRATE_IN))
-    for service in sorted(here(source.placement) if source.placement else ()):
+    held = here(source.placement) if source.placement else frozenset()
+    for service in sorted(held):
         if not uses_service(spec, service):
             yield f"service {service} is here and not declared any more: remove it in a commit before or after the move"
-    for service in sorted(outs.keys() | ins.keys()):
+    for service in sorted(outs.keys() | (ins.keys() & held)):
         if uses_service(spec, service):
             yield from _asymmetry(service, outs.get(service, []), ins.get(service, []))
+
+
+def importers(spec: Mapping[str, Any], archives: Collection[str], offered: Hashes) -> dict[Step, str]:
+    """The Jobs that import what was exported: those of the services that are still wanted."""
+    found = of_verb(offered, Verb.MIGRATE_IN).items()
+    return {
+        step: job_hash for step, job_hash in found if step.namespace in archives and uses_service(spec, step.namespace)
+    }
+
+
+def not_imported(spec: Mapping[str, Any], archives: Collection[str], offered: Hashes) -> tuple[str, ...]:
+    """The services whose archive nothing can import now, or more than one Job would."""
+    jobs = [step.namespace for step in importers(spec, archives, offered)]
+    return tuple(sorted(name for name in archives if uses_service(spec, name) and jobs.count(name) != 1))
 
 
 def _asymmetry(service: str, outs: list[str], ins: list[str]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Migrations: what a copy is granted, what is sealed and checked, and every way in which an archive is refused."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -412,3 +412,17 @@ def test_every_other_verb_needs_no_object_store(kube: Any, world: World, store: 
     assert run_job(kube, world, step) == DONE
     assert kube.outcome(step).archive is None
     assert secrets_of(kube) == []
+
+
+def test_what_another_run_imported_is_not_imported_again(kube: Any, world: World, store: MemoryStore) -> None:
+    """By hand, for the placement names its archives to the end: what was written since would be lost."""
+    exported(kube, store, {"archive": b"rows"})
+    runs(kube, IN)
+    assert run_job(kube, world, IN) == DONE
+    before = kube.outcome(IN)
+    kube.on_resume = lambda job: pytest.fail("a copy ran")
+    assert run_job(kube, replace(world, run="by-hand"), IN) == DONE
+    assert kube.outcome(IN) == before
+    kube.update(CONFIG_MAPS, "workflows", "acme.production", {"data": {"epoch": str(before.epoch + 1)}})
+    with pytest.raises(pytest.fail.Exception):
+        run_job(kube, replace(world, run="another-epoch"), IN)

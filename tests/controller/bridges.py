@@ -198,7 +198,7 @@ class Bridges:
         """What the team's code does."""
         place = Place(self.where(memory), copy.key, copy.namespace)
         if copy.step.verb == Verb.UPSERT:
-            self.stores.upsert(place)
+            self.stores.upsert(place, known=memory.read("placement", copy.key.dotted) is not None)
         elif copy.step.verb == Verb.DECOMMISSION:
             self.stores.drop(place)
         elif copy.step.verb == Verb.MIGRATE_IN:

@@ -38,10 +38,10 @@ class Stores:
     replaceable: set[Place] = field(default_factory=set)
     written: int = 0
 
-    def upsert(self, place: Place) -> None:
-        """It lives: whoever gave it up before meant what was there then."""
+    def upsert(self, place: Place, known: bool = True) -> None:
+        """It lives: whoever gave it up before meant what was there then. `known`: a placement says so."""
         self.content.setdefault(place, frozenset())
-        for marks in (self.frozen, self.given_up, self.orphans):
+        for marks in (self.frozen, self.given_up, *([self.orphans] if known else [])):
             marks.discard(place)
 
     def write(self, place: Place) -> None:

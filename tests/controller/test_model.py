@@ -116,6 +116,8 @@ class Model(Invariants, RuleBasedStateMachine):
         self.past.untrusted = "it does not follow from what was accepted" if untrusted else ""
         self.past.not_shown = not_shown
         self.past.twins = {KEYS[0]: KEYS[1], KEYS[1]: KEYS[0]} if renamed else {}
+        for process in self.processes:
+            process.loop.queue.add(KEYS)  # in life it says something else when something else is declared
 
     @rule(key=keys, back=st.booleans())
     def moves(self, key: Key, back: bool) -> None:
@@ -238,7 +240,8 @@ class Model(Invariants, RuleBasedStateMachine):
 
     def look_again(self, process: Process) -> None:
         process.deliver_all()
-        process.loop._settle_accounts(self.desired)  # the books are settled with the next pass, whosever that is
+        for _ in range(2):
+            process.loop._settle_accounts(self.desired)  # the books are settled with the next pass, whosever that is
         writes = self.fuse.writes
         for key in KEYS:
             process.look(key)
@@ -297,13 +300,16 @@ class Model(Invariants, RuleBasedStateMachine):
             self.check_end(key)
 
     def people_help(self, process: Process, key: Key) -> None:
-        """They approve what is held, and do not move an environment and take a service from it at once."""
+        """They approve what is held, declare again what lost its placement, and take services away apart."""
         process.deliver_all()
         process.approve(key)
         record = self.record_of(key)
         ready = condition(record, READY) if record else None
-        if ready and ready.reason == HoldReason.VERBS_NOT_SYMMETRIC and isinstance(self.specs.get(key), dict):
-            self.change(key, {name: value for name, value in self.specs[key].items() if name != "services"})
+        spec = self.specs.get(key)
+        if ready and ready.reason == HoldReason.VERBS_NOT_SYMMETRIC and isinstance(spec, dict):
+            self.change(key, {name: value for name, value in spec.items() if name != "services"})
+        if record and ready and ready.reason == HoldReason.STATE_DAMAGED and spec != HELD:
+            self.change(key, {"seats": 1, "region": record.region})
 
     def mend(self) -> None:
         self.repair()

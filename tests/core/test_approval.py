@@ -66,3 +66,8 @@ def test_every_reason_is_lifted_or_says_what_does(reason: HoldReason) -> None:
 
 def test_a_protected_environment_whose_file_is_there_is_not_approved() -> None:
     assert "commit deletionProtection: false" in refusal(Hold(KEY, HoldReason.PROTECTED, "x", GONE), declared=True)
+
+
+def test_what_was_never_applied_can_be_approved_too() -> None:
+    given = approval_for(replace(GONE, digest=""), MARK)
+    assert Approval.load(given.dump()) == given

@@ -1,0 +1,136 @@
+"""What the fleet as a whole and git say before one environment is taken away, counted and never remembered."""
+
+from typing import Any
+
+import pytest
+
+from reconciler.controller import safety as module
+from reconciler.core.action import HoldReason
+from reconciler.core.names import Key
+from tests.controller.life import KEYS, Life
+from tests.controller.process import Process
+
+A, B, C = KEYS
+HOME = "eu-west"
+OPEN: dict[str, Any] = {"seats": 1, "region": HOME, "deletionProtection": False}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BUDGET_LEAST", 1)
+
+
+@pytest.fixture
+def life() -> Life:
+    """Three environments that are Ready and unprotected."""
+    life = Life()
+    life.settle_in()
+    for key in KEYS:
+        life.specs[key] = OPEN
+    life.commit()
+    for _ in range(3):
+        Process(life).settle()
+        life.everything_succeeds()
+    Process(life).settle()
+    return life
+
+
+def holds(life: Life, process: Process | None = None) -> dict[Key, HoldReason]:
+    process = process or Process(life)
+    process.settle()
+    found = {key: process.reconciler.preview(key, life.desired).holds for key in KEYS}
+    return {key: hold.reason for key, said in found.items() for hold in said}
+
+
+def decommissioning(life: Life) -> int:
+    return sum("dec" in raw["metadata"]["name"] for _, raw in life.runs())
+
+
+def test_as_many_as_the_budget_go_and_one_more_holds_all(life: Life) -> None:
+    life.change(A, None)
+    assert holds(life) == {A: HoldReason.RUN_IN_PROGRESS}
+    life.change(B, None)
+    assert holds(life)[B] is HoldReason.DESTRUCTIVE_BUDGET
+    assert decommissioning(life) == 1
+
+
+def test_all_that_are_planned_at_once_are_held(life: Life) -> None:
+    life.specs |= {A: None, B: None}
+    life.commit()
+    assert holds(life) == {A: HoldReason.DESTRUCTIVE_BUDGET, B: HoldReason.DESTRUCTIVE_BUDGET}
+    assert decommissioning(life) == 0
+
+
+def test_after_an_hour_what_was_claimed_counts_no_more(life: Life) -> None:
+    life.change(A, None)
+    holds(life)
+    life.everything_succeeds()
+    life.change(B, None)
+    assert holds(life)[B] is HoldReason.DESTRUCTIVE_BUDGET
+    life.now += 3601
+    assert holds(life)[B] is HoldReason.RUN_IN_PROGRESS
+
+
+def test_what_is_protected_takes_nothing_of_the_budget(life: Life) -> None:
+    life.change(A, OPEN | {"deletionProtection": True})
+    Process(life).settle()
+    life.specs |= {A: None, B: None}
+    life.commit()
+    assert holds(life) == {A: HoldReason.PROTECTED, B: HoldReason.RUN_IN_PROGRESS}
+
+
+def test_a_declaration_that_comes_back_is_counted_no_more(life: Life) -> None:
+    process = Process(life)
+    life.specs |= {A: None, B: None}
+    life.commit()
+    assert len(holds(life, process)) == 2
+    life.change(A, OPEN)
+    life.now += 1
+    process.loop.queue.add(KEYS)
+    assert holds(life, process) == {B: HoldReason.RUN_IN_PROGRESS}
+
+
+@pytest.mark.parametrize(
+    ("say", "reason"),
+    [
+        ({"untrusted": "another history"}, HoldReason.SOURCE_NOT_TRUSTED),
+        ({"not_shown": {A}}, HoldReason.NOT_REVIEWED),
+        ({"twins": {A: B}}, HoldReason.LOOKS_RENAMED),
+    ],
+    ids=["untrusted", "not reviewed", "renamed"],
+)
+def test_what_git_says_holds_what_takes_away_and_nothing_else(life: Life, say: Any, reason: HoldReason) -> None:
+    for name, value in say.items():
+        setattr(life.past, name, value)
+    life.specs |= {A: None, C: OPEN | {"seats": 2}}
+    life.commit()
+    assert holds(life) == {A: reason, C: HoldReason.RUN_IN_PROGRESS}
+    assert decommissioning(life) == 0
+
+
+class TestLost:
+    """A record that is missing while a region is silent may be one that was lost, if the books say that one was."""
+
+    def held(self, life: Life) -> dict[Key, HoldReason]:
+        life.delete_record(A)
+        life.regions[HOME].silent = True
+        life.change(A, OPEN | {"region": "us-east"})
+        return {key: reason for key, reason in holds(life).items() if key == A}
+
+    def test_fewer_records_than_the_fleet_counts(self, life: Life) -> None:
+        assert self.held(life) == {A: HoldReason.RECORDS_LOST}
+        assert life.control.read("record", A.dotted) is None
+
+    def test_no_fleet_at_all(self, life: Life) -> None:
+        life.delete_fleet()
+        assert self.held(life) == {A: HoldReason.RECORDS_LOST}
+
+    def test_as_many_as_it_counts_is_a_new_environment(self, life: Life) -> None:
+        life.delete_record(A)
+        life.put_fleet(2)
+        life.regions[HOME].silent = True
+        new = Key("new", "one")
+        life.change(new, OPEN | {"region": "us-east"})
+        process = Process(life)
+        process.settle()
+        assert life.control.read("record", new.dotted)
