@@ -3,8 +3,8 @@
 ARG BASE=python:3.12-slim-bookworm
 
 FROM ${BASE} AS dependencies
-RUN command -v git >/dev/null && test -e /etc/ssl/certs/ca-certificates.crt \
-    || { apt-get update && apt-get install -y --no-install-recommends git ca-certificates \
+RUN command -v git >/dev/null && command -v ssh >/dev/null && test -e /etc/ssl/certs/ca-certificates.crt \
+    || { apt-get update && apt-get install -y --no-install-recommends git openssh-client ca-certificates \
     && rm -rf /var/lib/apt/lists/*; }
 RUN groupadd --gid 65532 tenantctl && useradd --uid 65532 --gid 65532 --home-dir /tmp --no-create-home tenantctl \
     && python3 -m venv /opt/tenantctl

@@ -1,4 +1,4 @@
-"""A real SSH server for tests: Debian's sshd as an own process, with its own key, for one public key, on loopback.
+"""A real SSH server for tests: Debian's sshd as an own process, with its own key, for one public key.
 
 Where sshd is missing it is installed as the local clusters install what they need (tests/cluster/requirements.py).
 """
@@ -27,7 +27,7 @@ SSH = (
 SEPARATION = Path("/run/sshd")  # sshd(8): must be there, and root's; Debian makes it when its service starts
 START_SECONDS = 20
 CONFIGURATION = """\
-ListenAddress 127.0.0.1
+ListenAddress {host}
 Port {port}
 HostKey {folder}/host
 PidFile none
@@ -45,6 +45,7 @@ LogLevel VERBOSE
 class SshServer:
     """Where it listens, the private key that it lets in, and the line by which its own key is known."""
 
+    host: str
     port: int
     key: Path
     known_hosts: str
@@ -52,26 +53,26 @@ class SshServer:
 
     def url(self, repository: Path) -> str:
         """The URL of a repository, by its path on this machine."""
-        return f"ssh://{getpass.getuser()}@127.0.0.1:{self.port}{repository}"
+        return f"ssh://{getpass.getuser()}@{self.host}:{self.port}{repository}"
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[SshServer]:
+def serving(folder: Path, host: str = "127.0.0.1") -> Iterator[SshServer]:
     """A server for the time of the block; its keys are made in `folder`."""
     requirements.install(SSH, Progress(print))
     folder.mkdir(parents=True, exist_ok=True)
-    host, user = make_key(folder / "host"), make_key(folder / "user")
+    own, user = make_key(folder / "host"), make_key(folder / "user")
     shutil.copy(user.with_suffix(".pub"), folder / "authorized")
     if os.geteuid() == 0:
         SEPARATION.mkdir(mode=0o755, exist_ok=True)
-    port = _free_port()
-    (folder / "sshd.conf").write_text(CONFIGURATION.format(port=port, folder=folder))
+    port = _free_port(host)
+    (folder / "sshd.conf").write_text(CONFIGURATION.format(host=host, port=port, folder=folder))
     log = folder / "sshd.log"
     process = subprocess.Popen([SSHD, "-D", "-E", log, "-f", folder / "sshd.conf"])
     try:
-        _await(process, port, log)
-        known = " ".join(host.with_suffix(".pub").read_text().split()[:2])
-        yield SshServer(port, user, f"[127.0.0.1]:{port} {known}\n", log)
+        _await(process, (host, port), log)
+        known = " ".join(own.with_suffix(".pub").read_text().split()[:2])
+        yield SshServer(host, port, user, f"[{host}]:{port} {known}\n", log)
     finally:
         process.terminate()
         process.wait(START_SECONDS)
@@ -83,16 +84,16 @@ def make_key(file: Path, kind: str = "ed25519") -> Path:
     return file
 
 
-def _await(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _await(process: subprocess.Popen[bytes], address: tuple[str, int], log: Path) -> None:
     end = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < end:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as probe:
+        with contextlib.suppress(OSError), socket.create_connection(address, 1) as probe:
             if probe.recv(4) == b"SSH-":
                 return
     raise AssertionError(f"sshd did not begin to serve: {log.read_text()}")
 
 
-def _free_port() -> int:
+def _free_port(host: str) -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])

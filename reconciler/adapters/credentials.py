@@ -16,6 +16,7 @@ class Credential(StrEnum):
 
     TOKEN = "token"  # noqa: S105  # a name, no token
     USERNAME = "username"
+    AUTHORITY = "ca.crt"
     SSH_KEY = "ssh-privatekey"
     KNOWN_HOSTS = "known_hosts"
     WEBHOOK_SECRET = "webhook-secret"  # noqa: S105
@@ -25,14 +26,14 @@ class Credentials:
     """A folder of credentials; without one there are none."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def __repr__(self) -> str:
-        return f"Credentials({self._folder})"
+        return f"Credentials({self.folder})"
 
     def file(self, name: Credential) -> Path | None:
         """Where a credential is; None when there is none."""
-        path = self._folder / name if self._folder else None
+        path = self.folder / name if self.folder else None
         return path if path and path.exists() else None
 
     def text(self, name: Credential) -> str | None:

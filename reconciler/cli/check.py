@@ -81,7 +81,7 @@ def _findings(
     yield from checks.run("argo", lambda: checks.argo(kube, server))
     asked = (
         checks.templates, checks.caller, checks.accounts, checks.services, checks.admission, checks.reconciler,
-        checks.archives,
+        checks.webhook, checks.archives,
     )  # fmt: skip
     for check in asked:
         yield from checks.run(check.__name__, lambda check=check: check(kube, settings))  # type: ignore[misc]

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from reconciler.adapters.credentials import Credentials
 from reconciler.adapters.git import Repository
 from reconciler.adapters.git.hardened import is_url
 from reconciler.adapters.kube.state import Fleets, Records
-from reconciler.cli.wiring import Place, default_cache, region_factory
+from reconciler.cli.wiring import Place, credentials, default_cache, region_factory
 from reconciler.controller.history import GitHistory
 from reconciler.controller.loop import Loop
 from reconciler.controller.metrics import Metrics
@@ -25,14 +26,15 @@ class Engine:
 
     loop: Loop
     metrics: Metrics
+    credentials: Credentials
 
     @classmethod
     @contextmanager
     def open(cls, place: Place, location: str, ref: str, settings: Settings) -> Iterator["Engine"]:
         """Wire everything; on leaving, stop the loop and close the repository."""
-        metrics = Metrics()
+        metrics, given = Metrics(), credentials()
         control = place.control()
-        with Repository.open(location, cache=default_cache()) as repository:
+        with Repository.open(location, cache=default_cache(), credentials=given) as repository:
             loop = Loop(settings, metrics, lambda region: factory(region))
             factory = region_factory(place, control, loop.listeners())
             world = World(control, labels.CONTROL_NAMESPACE, loop.listeners())
@@ -43,6 +45,6 @@ class Engine:
             history = GitHistory(repository, world.record)
             loop.wire(world, source, Reconciler(world, records, settings, time.time, history, fleets, loop.fresh))
             try:
-                yield cls(loop, metrics)
+                yield cls(loop, metrics, given)
             finally:
                 loop.stop()

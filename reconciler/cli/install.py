@@ -47,6 +47,7 @@ def _interval(context: click.Context, parameter: click.Parameter, value: float |
     "--interval", metavar="SECONDS", type=click.FloatRange(min=0, min_open=True), callback=_interval,
     help="How often to look at the repository without being told.",
 )  # fmt: skip
+@click.option("--webhook/--no-webhook", default=None, help="Receive webhooks in the reconciler.  [default: no-webhook]")
 @click.option("--region", metavar="NAME", help="The region of providers/regions.yaml that this cluster is.")
 @click.option("--no-reconciler", is_flag=True, help="Install everything but the reconciler; remove it where it is.")
 @click.option("--workflow-namespace", metavar="NS", help=f"Where runs are.  [default: {labels.WORKFLOW_NAMESPACE}]")
@@ -242,6 +243,8 @@ def _await(kube: Any, settings: Any, timeout: float | None) -> None:
         noted(f"waiting for Deployment {labels.CONTROL_NAMESPACE}/{labels.RECONCILER}")
         wait(lambda: _unavailable(kube), timeout)
         noted("the reconciler is available")
+    if settings.repository and settings.webhook:
+        noted("webhooks go to Service tenantctl/tenantctl-webhook, path /webhook (docs/operations.md, Webhooks)")
 
 
 def _unavailable(kube: Any) -> str:

@@ -11,6 +11,8 @@ from reconciler.cli.output import note
 
 if TYPE_CHECKING:
     from reconciler.cli.engine import Engine
+    from reconciler.controller.health import HealthServer
+    from reconciler.controller.webhook import Receiver, WebhookServer
 
 
 @click.command()
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--workers", default=4, show_default=True, type=click.IntRange(1, 64), help="Environments at a time.")
 @click.option("--retry-wait", default=10.0, show_default=True, metavar="SECONDS", help="The wait before attempt 2.")
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Health and metrics.")
+@click.option("--webhook", default="", metavar="HOST:PORT", help="Listen for webhooks; none by default.")
 @click.option("--local-region", default="", envvar="TENANTCTL_LOCAL_REGION", help="The region that is this cluster.")
 @click.option("--log-format", type=click.Choice(["auto", "json", "text"]), default="auto", show_default=True)
 def command(
@@ -37,13 +40,15 @@ def command(
     workers: int,
     retry_wait: float,
     listen: str,
+    webhook: str,
     local_region: str,
     log_format: str,
 ) -> int:
     """Reconcile continuously: watch the repository and the clusters, and launch what is due.
 
-    A local repository is watched; a remote one is fetched at an interval. Everything that has to survive a restart is
-    in the clusters and in git.
+    A local repository is watched; a remote one is fetched at an interval, and at once when a webhook tells of
+    a push. The files of the folder TENANTCTL_CREDENTIALS log in at a remote, and say who may send webhooks. Everything
+    that has to survive a restart is in the clusters and in git.
     """
     from reconciler.cli.engine import Engine
     from reconciler.cli.logging_setup import configure_logging
@@ -57,7 +62,7 @@ def command(
     if once:
         return _once(place, repository, ref, settings)
     with Engine.open(place, repository, ref, settings) as engine:
-        _serve(engine, listen)
+        _serve(engine, listen, webhook, ref)
     return 0
 
 
@@ -81,21 +86,55 @@ def _once(place: object, location: str, ref: str, settings: object) -> int:
     return 1 if failed else 0
 
 
-def _serve(engine: "Engine", listen: str) -> None:
-    from reconciler.controller.health import HealthServer
-    from reconciler.core.errors import UsageError
-
-    host, _, port = listen.rpartition(":")
-    if not port.isdigit():
-        raise UsageError(f"--listen {listen}: write HOST:PORT, for example 127.0.0.1:8080")
+def _serve(engine: "Engine", listen: str, webhook: str, ref: str) -> None:
+    receiver = _receiver(engine, ref) if webhook else None
+    addresses = [("--listen", *_address("--listen", listen))]
+    addresses += [("--webhook", *_address("--webhook", webhook))] if webhook else []
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    try:
-        health = HealthServer((host, int(port)), engine.loop.ready, engine.metrics.registry, engine.loop.collect)
-    except OSError as error:
-        raise UsageError(f"--listen {listen}: {error.strerror}; choose another port") from error
-    health.start()
+    servers = [_open(engine, receiver, *address) for address in addresses]
+    for server in servers:
+        server.start()
     engine.loop.start()
     ended.wait()
-    health.stop()
+    for server in servers:
+        server.stop()
+
+
+def _receiver(engine: "Engine", ref: str) -> "Receiver":
+    from reconciler.adapters.credentials import Credential
+    from reconciler.controller.webhook import Receiver
+    from reconciler.core.errors import UsageError
+
+    given = engine.credentials
+    if not given.folder:
+        name = Credential.WEBHOOK_SECRET
+        raise UsageError(f"--webhook: put a {name} into a folder, and name it: TENANTCTL_CREDENTIALS")
+    return Receiver(
+        lambda: given.text(Credential.WEBHOOK_SECRET), ref, engine.loop.source.hint, engine.metrics.webhooks
+    )
+
+
+def _address(option: str, text: str) -> tuple[str, int]:
+    from reconciler.core.errors import UsageError
+
+    host, colon, port = text.rpartition(":")
+    if not (colon and port.isascii() and port.isdecimal() and int(port) < 65536):
+        raise UsageError(f"{option} {text}: write HOST:PORT, for example 127.0.0.1:8080")
+    return host, int(port)
+
+
+def _open(
+    engine: "Engine", receiver: "Receiver | None", option: str, host: str, port: int
+) -> "HealthServer | WebhookServer":
+    from reconciler.controller.health import HealthServer
+    from reconciler.controller.webhook import WebhookServer
+    from reconciler.core.errors import UsageError
+
+    try:
+        if option == "--webhook" and receiver:
+            return WebhookServer((host, port), receiver)
+        return HealthServer((host, port), engine.loop.ready, engine.metrics.registry, engine.loop.collect)
+    except OSError as error:
+        raise UsageError(f"{option} {host}:{port}: {error.strerror}; choose another address or port") from error

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.adapters.credentials import Credentials
 from reconciler.adapters.git import Repository
 from reconciler.adapters.kube import Kube, NoCluster, connect
 from reconciler.adapters.kube.connect import in_cluster
@@ -17,7 +18,7 @@ from reconciler.controller.settings import Settings
 from reconciler.controller.world import Listeners, RegionWatch, World
 from reconciler.core import labels
 from reconciler.core.desired import Desired
-from reconciler.core.errors import TenantctlError
+from reconciler.core.errors import TenantctlError, UsageError
 from reconciler.core.lifecycle_job import lifecycle_annotations
 from reconciler.core.region import Region
 
@@ -41,10 +42,18 @@ def default_cache() -> Path:
     return Path(base or Path.home() / ".cache") / "tenantctl" / "mirrors"
 
 
+def credentials() -> Credentials:
+    """How to log in at remote repositories: the folder that TENANTCTL_CREDENTIALS names. Raises UsageError."""
+    folder = os.environ.get("TENANTCTL_CREDENTIALS")
+    if folder and not Path(folder).is_dir():
+        raise UsageError(f"TENANTCTL_CREDENTIALS: {folder} is no folder; docs/operations.md says what belongs there")
+    return Credentials(Path(folder) if folder else None)
+
+
 @contextmanager
 def repository(location: str) -> Iterator[Repository]:
     """The repository, open and up to date."""
-    with Repository.open(location, cache=default_cache()) as opened:
+    with Repository.open(location, cache=default_cache(), credentials=credentials()) as opened:
         opened.fetch()
         yield opened
 

@@ -42,7 +42,7 @@ def prepared(record: Record, action: Action, now: float) -> Record:
     if action.kind is ActionKind.DECOMMISSION:
         return record
     if record.gone:
-        record = replace(record, gone="", applied_digest="", applied_revision="")
+        record = replace(record, gone="", applied_digest="", applied_revision="", conditions=())
     return replace(record, region=action.target, epoch=max(action.epoch, record.epoch))
 
 

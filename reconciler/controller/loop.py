@@ -28,6 +28,7 @@ from reconciler.core.record import Record, condition
 from reconciler.core.region import Region
 
 PATIENCE = 5.0  # how long a pass in progress may take when we are asked to end; any pass may be cut off
+FINDINGS_TOLD = 100  # in the log, of one commit: a commit may hold any number of them, and `validate` tells them all
 RETRY_FIRST = 0.2
 RETRY_FOR_GOOD = 15.0  # an error that time alone does not mend: somebody grants a right meanwhile
 RETRY_MOST = 120.0
@@ -138,8 +139,11 @@ class Loop:
 
     def _report(self, desired: Desired) -> None:
         log.info("commit read", revision=desired.revision, environments=len(desired.environments))
-        for finding in desired.findings:
+        for finding in desired.findings[:FINDINGS_TOLD]:
             log.warning("declaration invalid", revision=desired.revision, finding=str(finding))
+        untold = len(desired.findings) - FINDINGS_TOLD
+        if untold > 0:
+            log.warning("more declarations invalid", revision=desired.revision, findings=untold)
 
     def _watch_regions(self, desired: Desired) -> None:
         """Watch the regions that are listed, each at its place; an unreadable list ends nothing."""

@@ -53,4 +53,10 @@ class Metrics:
         self.source_errors = Counter(
             "tenantctl_source_errors_total", "Failed reads of the repository.", registry=self.registry
         )
+        self.webhooks = Counter(
+            "tenantctl_webhook_requests_total",
+            "Requests to the webhook receiver, by what they came to.",
+            ["result"],
+            registry=self.registry,
+        )
         self.findings = Gauge("tenantctl_declaration_findings", "Problems in the declarations.", registry=self.registry)

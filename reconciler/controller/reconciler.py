@@ -22,6 +22,7 @@ from reconciler.core.conclude import conclude, is_over
 from reconciler.core.decide import Decision, decide
 from reconciler.core.desired import Desired
 from reconciler.core.errors import Conflict, Damaged, NotAllowed, TenantctlError, Unavailable, Unprocessable
+from reconciler.core.guard import begun
 from reconciler.core.job_copy import genuine
 from reconciler.core.move import Phase
 from reconciler.core.names import Key
@@ -34,6 +35,7 @@ from reconciler.core.saga import arrived
 from reconciler.core.status import with_failure, with_status
 from reconciler.core.step import Verb
 from reconciler.core.times import parse_rfc3339, rfc3339, seconds_between
+from reconciler.core.tombstone import tombstone
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,27 +194,23 @@ class Reconciler:
         else:
             record, placement = self._placed(desired, observed, action)
         assert record is not None
-        after = self._after(record, action, placement, desired.revision)
+        after = self._after(record, action, placement, desired.revision, taken=begun(action, observed))
         if action.move and action.move.phase is Phase.THAWING and _phase(observed.record) is not Phase.THAWING:
             after = record  # just turned around: what is to be thawed is decided by the next pass
         self._write(record, self._with_status(after, desired, _left(decision, after)))
         self._tell_news(observed.record, after)
         return Pass(action.key, "applied", "", decision)
 
-    def _after(self, record: Record, action: Action, placement: Placement | None, revision: str) -> Record:
-        """The record once nothing is left to run for the action."""
+    def _after(
+        self, record: Record, action: Action, placement: Placement | None, revision: str, *, taken: bool
+    ) -> Record:
+        """The record once nothing is left to run for the action. `taken`: taking away had begun before this pass."""
         if action.kind is ActionKind.DECOMMISSION:
-            return self._tombstone(record)
+            return tombstone(record, self._clock(), counts=placement is not None and not taken)
         if action.move is not None:
             return arrived(record, action.move, placement, self._clock())
         # Of an environment that stays, the status says so together with what else is declared.
         return replace(record, applied_digest=action.digest, applied_revision=revision) if record.move else record
-
-    def _tombstone(self, record: Record) -> Record:
-        now = rfc3339(self._clock())
-        entry = Entry(at=now, event="Decommissioned", message=f"nothing of it is left in {record.region}")
-        gone = replace(record, gone=now, applied_digest="", approval="")
-        return gone.with_entry(replace(entry, region=record.region, revision=record.applied_revision))
 
     def _is_over(self, record: Record, observed: Observed) -> bool:
         """Whether it is a tombstone whose time is over, and no region can be left out."""

@@ -1,10 +1,12 @@
 """The source: what the repository declares now, and when to look again.
 
-A local repository's references are watched; any other is fetched at an interval with jitter, or when asked.
+A local repository's references are watched; any other is fetched at an interval with jitter, or when asked. However
+many ask, one look is under way and one follows it. After a failure the next look comes sooner than the interval.
 """
 
 import random
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +16,8 @@ from reconciler.core.errors import SourceUnavailable, TenantctlError
 from reconciler.core.names import Key
 
 DEBOUNCE_MILLISECONDS = 50
+REST_SECONDS = 1.0  # between the beginnings of two looks at a remote, whoever asks
+RETRY_SECONDS = 5.0  # after the first failure; doubled by every further one, up to the interval
 Request = tuple[Key, str]  # an environment, and the mark of the request (`tenantctl reconcile`)
 
 
@@ -55,6 +59,7 @@ class Source:
         self._hint = threading.Event()
         self._stopped = threading.Event()
         self._commit = ""
+        self._failures = 0
         self.trouble = "not read yet"
 
     def read(self) -> Desired | None:
@@ -72,13 +77,16 @@ class Source:
         if self._watched:
             threading.Thread(target=self._watch, args=(self._watched,), daemon=True).start()
         while not self._stopped.is_set():
+            began = time.monotonic()
             self._hint.clear()
             with self._lock:
                 requests, self._requests = self._requests, set()
             self._once()
             if requests:
                 self._on_answer(requests)
-            self._hint.wait(self._interval * random.uniform(0.9, 1.1))  # noqa: S311  # jitter, not secret
+            self._hint.wait(self._pause() * random.uniform(0.9, 1.1))  # noqa: S311  # jitter, not secret
+            if not self._watched:
+                self._stopped.wait(began + REST_SECONDS - time.monotonic())
 
     def hint(self) -> None:
         """Look soon: something may have changed."""
@@ -95,10 +103,16 @@ class Source:
         self._stopped.set()
         self._hint.set()
 
+    def _pause(self) -> float:
+        """How long to wait when nobody asks, in seconds."""
+        if not self._failures:
+            return self._interval
+        return min(self._interval, RETRY_SECONDS * 2.0 ** min(self._failures - 1, 20))
+
     def _once(self) -> None:
         try:
             desired = self.read()
-            self.trouble = ""
+            self.trouble, self._failures = "", 0
             if desired is not None:
                 self._on_desired(desired)
         except TenantctlError as error:
@@ -109,6 +123,7 @@ class Source:
     def _failed(self, error: TenantctlError) -> None:
         self._commit = ""  # whatever was read is told again
         self.trouble = str(error)
+        self._failures += 1
         self._on_error(error)
 
     def _watch(self, folder: Path) -> None:

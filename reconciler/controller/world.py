@@ -15,7 +15,7 @@ from reconciler.controller.rollouts import RegionRollouts
 from reconciler.core import labels
 from reconciler.core.declaration import Declaration
 from reconciler.core.discovery import hashes_of
-from reconciler.core.fleet import Fleet, Scope, read_fleet
+from reconciler.core.fleet import EVERYTHING, Fleet, Scope, read_fleet
 from reconciler.core.job_copy import Copy, genuine, read_copy
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
 from reconciler.core.names import Key
@@ -41,7 +41,8 @@ class Damaged:
 @dataclass(frozen=True)
 class Listeners:
     """Whom changes are told to. `service` gets region and namespace; `freed` the region where a claim was closed;
-    `paused` what was suspended or resumed; `rolled` the region whose rollouts may have gone on.
+    `paused` what was suspended or resumed, everything when a source was approved; `rolled` the region whose rollouts
+    may have gone on.
     """
 
     key: Callable[[Key], None] = lambda key: None
@@ -293,7 +294,9 @@ class World:
         for region in self.regions.values() if old != new else ():
             region.rollouts.touch_all()
             self._listeners.rolled(region.name)
-        self._listeners.paused({scope for scope in {*old, *new} if old.get(scope) != new.get(scope)})
+        changed = {scope for scope in {*old, *new} if old.get(scope) != new.get(scope)}
+        approved = after is not None and after.source not in ("", before.source if before else "")
+        self._listeners.paused(changed | {EVERYTHING} if approved else changed)
 
     def _record_changed(self, before: Record | Damaged | None, after: Record | Damaged | None) -> None:
         old, new = _claimed_region(before), _claimed_region(after)

@@ -171,11 +171,12 @@ def _waiting(record: Record, request: AdminRequest, reason: str, now: float) -> 
     text = f"{request.id}: {reason}"
     if not is_new(record, WAITS, text):
         return record
-    return written(record, WAITS, text, Entry(rfc3339(now), Event.WAITS, f"{reason}; asked for: {request}"))
+    entry = Entry(rfc3339(now), Event.WAITS, f"{reason}; asked for: {request}")
+    return written(with_levers(record, now), WAITS, text, entry)
 
 
 def _refused(record: Record, message: str, now: float) -> Record:
-    return written(record, LEVER, record.admin, Entry(rfc3339(now), Event.REFUSED, message))
+    return written(with_levers(record, now), LEVER, record.admin, Entry(rfc3339(now), Event.REFUSED, message))
 
 
 def _begun(record: Record, request: AdminRequest, site: Site, now: float) -> Record:
@@ -187,7 +188,7 @@ def _begun(record: Record, request: AdminRequest, site: Site, now: float) -> Rec
         return _refused(record, f"{why}{_instead(site)}; asked for: {request}", now)
     claim = claim_of_request(record, request, site.placement, steps, now)
     entry = Entry(rfc3339(now), Event.STARTED, str(request), claim.run, claim.region, claim.revision)
-    return written(replace(record, claim=claim, seq=claim.seq), LEVER, record.admin, entry)
+    return written(replace(with_levers(record, now), claim=claim, seq=claim.seq), LEVER, record.admin, entry)
 
 
 def _instead(site: Site) -> str:

@@ -208,6 +208,7 @@ def _committed(record: Record, move: Move, now: float) -> Record:
         applied_revision=move.revision,
         applied_digest=move.digest,
         attempts=Attempts(),
+        approval="",
         move=move.enter(Phase.CLEANING, cleans=move.source),
     )
     return after.with_entry(_entry(now, "Moved", f"from {move.source} to {move.to}, epoch {move.epoch}", move))

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from reconciler import __version__
+from reconciler.adapters.credentials import Credential
 from reconciler.adapters.kube import Kube
 from reconciler.adapters.kube.resources import CLUSTER_TEMPLATES, DEPLOYMENTS, NAMESPACES
 from reconciler.core import labels
@@ -18,7 +19,7 @@ from reconciler.manifests import archives as stored
 from reconciler.manifests.apply import admission_gap, require
 from reconciler.manifests.argo import versions
 from reconciler.manifests.image import image_of
-from reconciler.manifests.kinds import Id, id_of
+from reconciler.manifests.kinds import SERVICES, Id, id_of
 from reconciler.manifests.render import TEMPLATES, Settings, render, team, version_of
 from reconciler.manifests.rights import Right, may, missing, rights
 from reconciler.manifests.rollout import gap
@@ -196,6 +197,22 @@ def reconciler(kube: Kube, settings: Settings) -> Iterator[Finding]:
     else:
         said = f"the reconciler is available ({settings.repository}, {settings.ref})"
         yield Finding("reconciler", Verdict.OK, said)
+
+
+def webhook(kube: Kube, settings: Settings) -> Iterator[Finding]:
+    """Does the receiver of webhooks answer, and could it let anybody in; asked through the API server."""
+    if not (settings.repository and settings.webhook):
+        return
+    path = SERVICES.path(labels.CONTROL_NAMESPACE, "tenantctl-webhook:webhook", "proxy")
+    try:
+        kube.request("GET", f"{path}/webhook")
+    except Unavailable as error:
+        lacking = Credential.WEBHOOK_SECRET in str(error)
+        remedy = f"put {Credential.WEBHOOK_SECRET} into Secret {labels.CONTROL_NAMESPACE}/{labels.RECONCILER}"
+        said = f"webhooks are refused: {error}" if lacking else f"the webhook receiver cannot be asked: {error}"
+        yield Finding("webhook", _verdict(False) if lacking else Verdict.UNKNOWN, said, remedy if lacking else "")
+    else:
+        yield Finding("webhook", Verdict.OK, "webhooks are received (Service tenantctl/tenantctl-webhook)")
 
 
 def archives(kube: Kube, settings: Settings) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1"
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 SERVICE_ACCOUNTS = Resource("/api/v1", "serviceaccounts")
 ROLE_BINDINGS = Resource(RBAC, "rolebindings")
+SERVICES = Resource("/api/v1", "services")
 POLICIES = Resource(ADMISSION, "validatingadmissionpolicies")
 POLICY_BINDINGS = Resource(ADMISSION, "validatingadmissionpolicybindings")
 
@@ -25,6 +26,7 @@ RESOURCES = {
     "ValidatingAdmissionPolicy": POLICIES,
     "ValidatingAdmissionPolicyBinding": POLICY_BINDINGS,
     "ClusterWorkflowTemplate": CLUSTER_TEMPLATES,
+    "Service": SERVICES,
     "Deployment": DEPLOYMENTS,
 }
 KEPT = ("Namespace", "ConfigMap")  # they hold records and placements: only `uninstall --purge` removes them

@@ -14,7 +14,7 @@ from reconciler.manifests.kinds import KEPT, ROLE_BINDINGS, Id
 COMPLETED = "workflows.argoproj.io/completed"
 # First what acts, then the rights, then the admission that guards them; namespaces take what is in them along.
 ORDER = (
-    "Deployment", "ClusterWorkflowTemplate", "RoleBinding", "Role", "ClusterRoleBinding", "ClusterRole",
+    "Deployment", "Service", "ClusterWorkflowTemplate", "RoleBinding", "Role", "ClusterRoleBinding", "ClusterRole",
     "ServiceAccount", "ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy", "ConfigMap", "Namespace",
 )  # fmt: skip
 

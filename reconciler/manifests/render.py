@@ -37,6 +37,7 @@ class Settings:
     workflow_namespace: str = labels.WORKFLOW_NAMESPACE
     controllers: tuple[str, ...] = (CONTROLLER,)
     annotations: tuple[str, ...] = ()  # of lifecycle Jobs, beside the default one
+    webhook: bool = False  # whether the reconciler listens for webhooks
     archives: str = ""  # the URL of the object store; its credentials are in a Secret (manifests/archives.py)
 
     @property
@@ -44,6 +45,7 @@ class Settings:
         """The reconciler's command line."""
         options = {"--repository": self.repository, "--ref": self.ref, "--interval": self.interval}
         options |= {"--local-region": self.region, "--listen": "0.0.0.0:8080"}
+        options |= {"--webhook": "0.0.0.0:8081" if self.webhook else ""}
         return ["run", *(word for option, value in options.items() if value for word in (option, value))]
 
     def dump(self) -> str:
@@ -73,6 +75,7 @@ def render(settings: Settings) -> list[Json]:
     """Every object of an installation, in the order in which to apply them."""
     values = _values(settings)
     names = ["namespaces", "rights", "admission", "fleet", *(f"templates/{name}" for name in TEMPLATES)]
+    names += ["webhook"] if settings.repository and settings.webhook else []
     names += ["reconciler"] if settings.repository else []
     return [_labelled(_canonical(item)) for name in names for item in _read(name, values)]
 

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.cli.check import _line
 from reconciler.cli.main import run as tenantctl
-from reconciler.core.errors import NotAllowed, Unavailable
+from reconciler.core.errors import NotAllowed, NotFound, Unavailable
 from reconciler.manifests import Settings, checks, render
 from reconciler.manifests.archives import write
 from reconciler.manifests.checks import Finding, Verdict, run
@@ -63,6 +63,36 @@ def test_the_installed_region_is_one_of_the_repository(fleet, region, code, monk
     assert tenantctl(["check"]) == code
     said = "the installation's region 'mars' is not one of eu-west (providers/regions.yaml)"
     assert (said in capsys.readouterr().out) == (region == "mars")
+
+
+def webhook(settings, error=None):
+    kube = MemoryKube()
+    kube.refusal = error
+    return run("webhook", lambda: checks.webhook(kube, settings))
+
+
+LISTENING = Settings(repository="https://example.com/fleet.git", webhook=True)
+
+
+@pytest.mark.parametrize("settings", [Settings(), Settings(webhook=True), Settings(repository="x")])
+def test_webhooks_that_nobody_asked_for_are_not_looked_at(settings):
+    assert webhook(settings, Unavailable("503")) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict", "said"),
+    [
+        (None, Verdict.OK, "webhooks are received"),
+        (Unavailable("503: there is no webhook-secret"), Verdict.FAILED, "refused: 503: there is no webhook-secret"),
+        (Unavailable("503: no endpoints available"), Verdict.UNKNOWN, "cannot be asked: 503: no endpoints available"),
+        (NotAllowed("403: services/proxy"), Verdict.UNKNOWN, "not allowed to look"),
+        (NotFound("404: services"), Verdict.FAILED, "404: services"),
+    ],
+)
+def test_whether_webhooks_are_received(error, verdict, said):
+    (finding,) = webhook(LISTENING, error)
+    assert (finding.verdict, said in finding.message) == (verdict, True)
+    assert ("Secret tenantctl/tenantctl-reconciler" in finding.remedy) == ("webhook-secret" in finding.message)
 
 
 def archives(settings, secret=None):

@@ -187,3 +187,17 @@ def test_credentials_that_are_no_text(kube, keys, capsys):
     keys.write_bytes(b"\xff\xfe")
     assert run(["install", "--archives", PLACE, "--archives-credentials", str(keys)]) == 64
     assert "the file is not text" in capsys.readouterr().err
+
+
+def test_webhooks_are_remembered_until_they_are_not_wanted_any_more(kube, capsys):
+    assert run(["install", "--webhook", *FLEET]) == 0
+    assert "Service tenantctl/tenantctl-webhook created" in capsys.readouterr().out
+    assert run(["install"]) == 0
+    out, err = capsys.readouterr()
+    assert "Service tenantctl/tenantctl-webhook unchanged" in out
+    assert "webhooks go to Service tenantctl/tenantctl-webhook, path /webhook" in err
+    assert kube.settings()["webhook"] is True
+    assert run(["install", "--no-webhook"]) == 0
+    assert "Service tenantctl/tenantctl-webhook pruned" in capsys.readouterr().out
+    assert run(["install"]) == 0
+    assert "webhook" not in "".join(capsys.readouterr())

@@ -21,7 +21,7 @@ from .folders import REPOSITORY, cache, locked
 from .progress import Progress
 
 NAME = "tenantctl.local/tenantctl"
-PACKAGES = "python3,python3-venv,ca-certificates,git"
+PACKAGES = "python3,python3-venv,ca-certificates,git,openssh-client"
 BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 SOURCES = ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "LICENSE", "reconciler", "schemas")
 INDEX_SETTINGS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries")

@@ -6,7 +6,9 @@ from unittest import mock
 
 import pytest
 
+from reconciler.controller.loop import FINDINGS_TOLD
 from reconciler.core.errors import NotAllowed, Unavailable
+from reconciler.core.finding import Finding
 from reconciler.core.names import Key
 from reconciler.core.record import read_record
 from tests.controller.life import KEYS, Life
@@ -132,3 +134,13 @@ def test_no_error_ends_a_worker(life: Life, error: Exception, noting: Exception 
     process.loop._pass(KEYS[0])
     life.mono += 1000
     assert not process.loop.queue.idle(), "it is tried again"
+
+
+def test_a_commit_full_of_findings_does_not_fill_the_log(life: Life, capsys: pytest.CaptureFixture[str]) -> None:
+    process = Process(life)
+    findings = tuple(Finding(f"tenants/x/{number}.txt", 1, 1, "name", "no") for number in range(1000))
+    capsys.readouterr()
+    process.loop.take(replace(life.desired, revision="f" * 40, findings=findings))
+    said = capsys.readouterr().out
+    assert said.count("declaration invalid") == FINDINGS_TOLD
+    assert said.count(f"findings={1000 - FINDINGS_TOLD}") == 1

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.adapters.git import Repository
+from reconciler.controller import source as source_module
 from reconciler.controller.source import Source
 from reconciler.core.desired import Desired
-from reconciler.core.errors import TenantctlError
+from reconciler.core.errors import SourceUnavailable, TenantctlError
 from reconciler.core.names import Key
 
 REGIONS = "apiVersion: tenantctl.io/v1\nkind: RegionList\nspec: {regions: [{name: eu-west}]}\n"
@@ -162,3 +163,34 @@ def test_references_that_cannot_be_watched_are_said_and_read_at_the_interval(tmp
     assert "references are not watched" in str(errors.get(timeout=WAIT))
     source.stop()
     thread.join(WAIT)
+
+
+class Broken(Stub):
+    """A repository that cannot be reached."""
+
+    def __init__(self) -> None:
+        self.fetches = 0
+
+    def fetch(self) -> None:
+        self.fetches += 1
+        raise SourceUnavailable("no route")
+
+
+def test_after_failures_the_next_look_comes_sooner_than_the_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(source_module, "REST_SECONDS", 0.0)
+    broken, errors = Broken(), queue.Queue[TenantctlError]()
+    source = Source(broken, "main", 3600, None, lambda desired: None, errors.put)
+    pauses = []
+    thread = threading.Thread(target=source.run, daemon=True)
+    thread.start()
+    for _ in range(4):
+        assert "no route" in str(errors.get(timeout=WAIT))
+        pauses.append(source._pause())
+    source.stop()
+    thread.join(WAIT)
+    assert pauses == sorted(pauses)
+    assert pauses[-1] < 3600
+    broken.fetch = lambda: None  # type: ignore[method-assign]
+    source._once()
+    assert source._pause() == 3600

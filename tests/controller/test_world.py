@@ -7,6 +7,7 @@ import pytest
 from reconciler.adapters.kube.client import NoCluster
 from reconciler.controller.world import Damaged, Listeners, RegionWatch, World
 from reconciler.core import labels
+from reconciler.core.fleet import EVERYTHING, Reach, Scope
 from reconciler.core.record import config_map_of
 from reconciler.core.region import Region
 from tests.core.fleet import declaration, record
@@ -39,6 +40,22 @@ def test_a_workflow_that_is_none_of_ours_is_kept_without_a_key(spec: Any) -> Non
     watch = watched()
     watch.runs.put({"metadata": {"name": "other", "namespace": "w"}, "spec": spec})
     assert watch.runs.values()[0].key is None
+
+
+def test_an_approved_source_is_told_as_a_change_of_everything_and_its_use_is_not() -> None:
+    told: list[set[Scope]] = []
+    world = World(NoCluster("memory"), NAMESPACE, Listeners(paused=told.append))
+    acme = Scope(Reach.TENANT, "acme")
+    steps: list[dict[str, str]] = [
+        {"accepted": "a"},
+        {"accepted": "a", "source": "b"},
+        {"accepted": "b", acme.data_key: "x"},
+        {"accepted": "c", acme.data_key: "x"},
+    ]
+    for version, data in enumerate(steps, 1):
+        metadata = {"name": labels.FLEET, "namespace": NAMESPACE, "resourceVersion": str(version)}
+        world.fleets.put({"metadata": metadata, "data": data})
+    assert told == [set(), {EVERYTHING}, {acme}, set()]
 
 
 def watched() -> RegionWatch:

@@ -190,7 +190,7 @@ def test_parts_are_files_of_urls_and_a_manifest_tells_their_checksums(both: Regi
     job = lifecycle_job("", JOB, PARTS, verbs="lifecycle.migrate-out,lifecycle.migrate-in")
     job["spec"]["template"]["spec"]["containers"][0]["image"] = postgres.NAME
     for lab in both.labs.values():
-        lab.serve(parts, job)
+        lab.add_service(parts, job)
     tenant = Tenant(both, f"{both.west.name('parts')}/production", parts)
 
     both.place(WEST, tenant.placement(WEST, 1, State.FROZEN))

@@ -62,4 +62,4 @@ def test_both_regions_are_reconciled(both: Regions, deployed: Fleet) -> None:
 
 
 def _serve(lab, namespace: str) -> None:
-    lab.serve(namespace, lifecycle_job("", "lifecycle", QUICK))
+    lab.add_service(namespace, lifecycle_job("", "lifecycle", QUICK))

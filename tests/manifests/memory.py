@@ -29,6 +29,7 @@ class MemoryKube:
         self.objects: dict[str, Json] = {}
         self.available = available
         self.terminating: set[str] = set()
+        self.refusal: Exception | None = None  # of what is asked of a Service
 
     def find(self, resource: Resource, namespace: str | None, name: str) -> Json | None:
         return copy.deepcopy(self.objects.get(resource.path(namespace, name)))
@@ -81,6 +82,8 @@ class MemoryKube:
         return self.objects.pop(path, None) is not None
 
     def request(self, method: str, path: str, query: Json | None = None, body: Any = None) -> Json:
+        if path.endswith("/proxy/webhook") and self.refusal:
+            raise self.refusal
         if path in SERVED:
             return {"resources": [{"name": name} for name in SERVED[path]]}
         return {"status": {"allowed": True}, "gitVersion": "v1.34.0"}

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from reconciler.adapters.credentials import Credential
 from reconciler.manifests import Settings, render, team
 from reconciler.manifests.image import published
 from reconciler.manifests.kinds import RESOURCES, id_of
+from reconciler.manifests.removal import ORDER
 from reconciler.manifests.render import OURS, TEMPLATES, installed
 
 SETTINGS = Settings(image="example/tenantctl:1", repository="https://example.com/fleet.git", region="eu-west")
@@ -159,3 +161,38 @@ def test_the_reconciler_listens_where_its_probes_ask():
     port = container["ports"][0]["containerPort"]
     assert arguments[arguments.index("--listen") + 1].endswith(f":{port}")
     assert arguments[arguments.index("--local-region") + 1] == "eu-west"
+
+
+def test_webhooks_are_received_where_they_were_asked_for():
+    assert of_kind("Service") == {}
+    assert of_kind("Service", Settings(webhook=True)) == {}
+    settings = SETTINGS.changed({"webhook": True})
+    pod = of_kind("Deployment", settings)["tenantctl-reconciler"]["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    port = of_kind("Service", settings)["tenantctl-webhook"]["spec"]["ports"][0]["targetPort"]
+    listens = container["args"][container["args"].index("--webhook") + 1]
+    assert {"name": port, "containerPort": int(listens.rpartition(":")[2])} in container["ports"]
+    assert (
+        of_kind("Service", settings)["tenantctl-webhook"]["spec"]["selector"].items()
+        <= pod["metadata"]["labels"].items()
+    )
+    assert (
+        "--webhook"
+        not in of_kind("Deployment")["tenantctl-reconciler"]["spec"]["template"]["spec"]["containers"][0]["args"]
+    )
+    assert settings.changed({"webhook": None}).webhook
+    assert not settings.changed({"webhook": False}).webhook
+
+
+def test_the_reconciler_finds_every_credential_where_it_looks():
+    spec = of_kind("Deployment")["tenantctl-reconciler"]["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    (folder,) = [item["value"] for item in container["env"] if item["name"] == "TENANTCTL_CREDENTIALS"]
+    (mount,) = [item for item in container["volumeMounts"] if item["mountPath"] == folder]
+    (volume,) = [item["secret"] for item in spec["volumes"] if item["name"] == mount["name"]]
+    assert volume["optional"]
+    assert {(item["key"], item["path"]) for item in volume["items"]} == {(str(name), str(name)) for name in Credential}
+
+
+def test_what_is_uninstalled_has_an_order():
+    assert set(RESOURCES) <= set(ORDER)

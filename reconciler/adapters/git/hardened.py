@@ -24,8 +24,6 @@ CONFIGURATION = {
     "credential.interactive": "false",
     "core.bigFileThreshold": "1m",  # larger blobs, none of which is read, go from the network to the disk unheld
     "pack.threads": "2",
-    "http.lowSpeedLimit": "1000",  # bytes per second
-    "http.lowSpeedTime": "30",
     "fetch.unpackLimit": "1",  # a fetch is one pack, and many packs are what `gc --auto` counts best
 }
 Settings = Sequence[tuple[str, str]]

@@ -46,23 +46,30 @@ def login(url: str, credentials: Credentials) -> Login:
 
 
 def _by_password(parts: SplitResult, credentials: Credentials) -> Login:
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    trusted = _trusted(bare, credentials)
     password, username = parts.password and unquote(parts.password), unquote(parts.username or "")
     if password is None:
         password = credentials.text(Credential.TOKEN)
         if password is None:
-            return Login(urlunsplit(parts))
+            return Login(urlunsplit(parts), trusted)
         if parts.scheme != "https":
             file = credentials.file(Credential.TOKEN)
             raise SourceUnavailable(f"the token in {file} is not sent over {parts.scheme}; use a URL of https")
         username = credentials.text(Credential.USERNAME) or username or DEFAULT_USERNAME
-    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     scope = f"credential.{parts.scheme}://{bare.netloc}"
     return Login(
         urlunsplit(bare),
-        ((f"{scope}.helper", ""), (f"{scope}.helper", HELPER)),  # the empty one forgets all before it
+        (*trusted, (f"{scope}.helper", ""), (f"{scope}.helper", HELPER)),  # the empty one forgets all before it
         {USERNAME: username, PASSWORD: password},
         (password,),
     )
+
+
+def _trusted(bare: SplitResult, credentials: Credentials) -> tuple[tuple[str, str], ...]:
+    """The authority that signs the server's certificate, where it is a site's own; for this server only."""
+    file = credentials.file(Credential.AUTHORITY)
+    return ((f"http.{bare.scheme}://{bare.netloc}.sslCAInfo", str(file)),) if file else ()
 
 
 def _without_password(parts: SplitResult) -> str:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.adapters.credentials import Credentials
-from reconciler.adapters.git import Repository
+from reconciler.adapters.git import Repository, mirror
 from reconciler.adapters.git.login import login
+from reconciler.adapters.git.process import GitFailed
 from reconciler.core.errors import SourceUnavailable
 from tests import gitserver, sshserver
 from tests.cluster.certificates import Authority
@@ -128,6 +129,16 @@ def test_a_rotated_token_counts_at_the_next_fetch(work: Work, web: GitServer, fo
         assert opened.resolve("main") == work.git("rev-parse", "HEAD")
 
 
+def test_a_site_has_an_authority_of_its_own(
+    work: Work, web: GitServer, authority: Authority, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GIT_SSL_CAINFO")
+    credentials = put(folder, token=TOKEN)
+    assert "certificate" in refused(web.url("work"), tmp_path, credentials)
+    (folder / "ca.crt").write_bytes(authority.certificate.read_bytes())
+    assert fetched(web.url("work"), tmp_path, credentials) == work.git("rev-parse", "HEAD")
+
+
 def test_a_token_with_a_user_name(work: Work, web: GitServer, folder: Path, tmp_path: Path) -> None:
     web.login = f"deploy:{TOKEN}"
     assert fetched(web.url("work"), tmp_path, put(folder, token=TOKEN, username="deploy\n"))
@@ -188,8 +199,18 @@ def test_the_callers_own_helpers_do_not_see_our_token(
     assert not kept.exists()
 
 
-def test_what_a_server_says_of_the_secret_is_not_repeated() -> None:
-    """The login's own text is what logs and errors may show."""
+def test_what_a_server_says_of_the_secret_is_not_repeated(
+    work: Work, web: GitServer, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(*_: object, **__: object) -> bytes:
+        raise GitFailed(f"remote: the token {TOKEN} has expired\nfatal: no")
+
+    Repository.open(web.url("work"), cache=tmp_path / "cache").close()
+    monkeypatch.setattr(mirror, "run", said)
+    assert "remote: the token *** has expired fatal: no" in refused(web.url("work"), tmp_path, put(folder, token=TOKEN))
+
+
+def test_a_login_shows_no_secret() -> None:
     made = login("https://ada:hush@git.example.com:8443/f.git", Credentials())
     assert made.url == "https://git.example.com:8443/f.git"
     assert "hush" not in repr(made)
