@@ -247,7 +247,7 @@ def declared(key: Key, spec: Json) -> Declaration:
 
 
 def lifecycle_job(service: str, version: int, verbs: Sequence[str] = ALL) -> Json:
-    annotation = ",".join(f"lifecycle.{verb}" for verb in verbs)
+    annotation = ",".join(verb if verb.startswith("admin.") else f"lifecycle.{verb}" for verb in verbs)
     metadata = {"namespace": service, "name": "lifecycle", "annotations": {labels.VERBS_ANNOTATION: annotation}}
     container = {"name": "main", "image": f"{service}:{version}"}
     return {"metadata": metadata, "spec": {"suspend": True, "template": {"spec": {"containers": [container]}}}}

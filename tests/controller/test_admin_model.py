@@ -3,13 +3,13 @@
 Whatever else happens in whatever order; and once faults end, every request of an environment that is Ready is answered.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from reconciler.core import labels
 from reconciler.core.admin import AdminRequest, Event, is_admin, request_of
 from reconciler.core.claim import Claim
 from reconciler.core.condition import READY
@@ -17,12 +17,10 @@ from reconciler.core.names import Key
 from reconciler.core.placement import State
 from reconciler.core.record import Record, condition, read_record
 from reconciler.core.times import rfc3339
-from tests.controller.life import CONTROL, KEYS, LIMIT, lifecycle_job
+from tests.controller.life import ALL, CONTROL, KEYS, LIMIT
 from tests.controller.memory import merged
 from tests.controller.process import Process
 from tests.controller.test_model import EXAMPLES, Model, keys, pick
-
-VERBS = {"metadata": {"annotations": {labels.VERBS_ANNOTATION: "lifecycle.upsert,admin.reindex"}}}
 
 
 class AdminModel(Model):
@@ -32,9 +30,8 @@ class AdminModel(Model):
         super().__init__()
         self.started: dict[str, str] = {}
 
-    def put_job(self, region: str, service: str, version: int) -> None:
-        self.changes += 1
-        self.regions[region].put("job", f"{service}/lifecycle", merged(lifecycle_job(service, version), VERBS))
+    def put_job(self, region: str, service: str, version: int, verbs: Sequence[str] = ALL) -> None:
+        super().put_job(region, service, version, (*verbs, "admin.reindex"))
 
     @initialize(seats=st.integers(1, 2), declared=st.integers(1, 3))
     def begin(self, seats: int, declared: int) -> None:
