@@ -6,9 +6,11 @@ Where sshd is missing it is installed as the local clusters install what they ne
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -26,6 +28,7 @@ SSH = (
 )
 SEPARATION = Path("/run/sshd")  # sshd(8): must be there, and root's; Debian makes it when its service starts
 START_SECONDS = 20
+PR_SET_PDEATHSIG = 1
 CONFIGURATION = """\
 ListenAddress {host}
 Port {port}
@@ -68,7 +71,8 @@ def serving(folder: Path, host: str = "127.0.0.1") -> Iterator[SshServer]:
     port = _free_port(host)
     (folder / "sshd.conf").write_text(CONFIGURATION.format(host=host, port=port, folder=folder))
     log = folder / "sshd.log"
-    process = subprocess.Popen([SSHD, "-D", "-E", log, "-f", folder / "sshd.conf"])
+    words = [SSHD, "-D", "-E", log, "-f", folder / "sshd.conf"]
+    process = subprocess.Popen(words, preexec_fn=_die_with_parent)
     try:
         _await(process, (host, port), log)
         known = " ".join(own.with_suffix(".pub").read_text().split()[:2])
@@ -82,6 +86,11 @@ def make_key(file: Path, kind: str = "ed25519") -> Path:
     """A new private key in `file`, without a passphrase; the public one is beside it."""
     subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", file], check=True)
     return file
+
+
+def _die_with_parent() -> None:
+    """A test run that is killed leaves no server behind."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _await(process: subprocess.Popen[bytes], address: tuple[str, int], log: Path) -> None:

@@ -27,7 +27,7 @@ from reconciler.core.job_copy import genuine
 from reconciler.core.move import Phase
 from reconciler.core.names import Key
 from reconciler.core.observed import Observed, Run
-from reconciler.core.placement import Placement, ended_patch, read_placement, replace_patch
+from reconciler.core.placement import Placement, State, ended_patch, read_placement, replace_patch
 from reconciler.core.placing import without_removed
 from reconciler.core.rebuild import rebuilt
 from reconciler.core.record import Entry, Record, read_record
@@ -105,7 +105,7 @@ class Reconciler:
 
     def _decide(self, key: Key, desired: Desired, observed: Observed) -> Pass:
         record = observed.record
-        if record is not None and self._is_over(record, observed) and key not in desired.environments:
+        if record is not None and self._is_over(record, desired, observed):
             return self._forget(record)
         observed = self.safety.informed(key, desired, observed)
         decision = decide(key, desired, observed, self._clock())
@@ -153,19 +153,20 @@ class Reconciler:
 
     def _administer(self, desired: Desired, observed: Observed, decision: Decision) -> Pass:
         """Nothing that is declared is launched now, so what a person asked for may have its turn."""
-        asked = answer_to(observed, self._clock())
+        record, asked = observed.record, answer_to(observed, self._clock())
         if decision.settled and observed.region in self._world.regions:
             self._tidy(self._world.regions[observed.region], decision.key, observed.placement)
-        if asked is None or asked.record.claim is None:
+        if record is None or asked is None or asked.record.claim is None:
             return self._settle(desired, observed, decision, asked)
         self._know_pauses()
         region = self._world.regions[asked.record.claim.region]
         with self._place(region.name, decision.key, desired) as free:
             if not free:
-                return replace(self._settle(desired, observed, decision), place=region.name)
-            record = self._save(self._with_status(asked.record, desired, decision))
-            self._post(record, region)
-        self._tell_news(observed.record, record)
+                waits = replace(asked, record=record)
+                return replace(self._settle(desired, observed, decision, waits), place=region.name)
+            claimed = self._save(self._with_status(asked.record, desired, decision))
+            self._post(claimed, region)
+        self._tell_news(record, claimed)
         return Pass(decision.key, "launched", asked.record.claim.run, decision)
 
     def _placed(self, desired: Desired, observed: Observed, action: Action) -> tuple[Record, Placement | None]:
@@ -212,9 +213,14 @@ class Reconciler:
         # Of an environment that stays, the status says so together with what else is declared.
         return replace(record, applied_digest=action.digest, applied_revision=revision) if record.move else record
 
-    def _is_over(self, record: Record, observed: Observed) -> bool:
-        """Whether it is a tombstone whose time is over, and no region can be left out."""
-        return seconds_between(record.gone, self._clock()) > self._settings.keep_tombstones and not observed.silent
+    def _is_over(self, record: Record, desired: Desired, observed: Observed) -> bool:
+        """Whether it is a tombstone whose time is over: nothing declares it, and nothing of it lives anywhere."""
+        if seconds_between(record.gone, self._clock()) <= self._settings.keep_tombstones:
+            return False
+        declared = record.key in desired.environments or desired.problems(record.key)
+        placed = (site.placement for site in observed.sites.values())
+        lives = any(each.state is not State.RELEASED for each in placed if each)
+        return not (declared or lives or observed.silent or observed.damaged)
 
     def _forget(self, record: Record) -> Pass:
         """A tombstone whose time is over goes, with what was left of its placements."""
@@ -295,8 +301,10 @@ class Reconciler:
         claim = record.claim
         assert claim is not None
         hold = Hold(record.key, HoldReason.RUN_IN_PROGRESS, f"run {claim.run} is in progress")
-        running = Decision(record.key, None, (hold,))
-        decision = self.preview(record.key, desired) if is_admin(claim.verb) else running
+        decision = Decision(record.key, None, (hold,))
+        if is_admin(claim.verb):
+            decision = self.preview(record.key, desired)
+            again_after = again_after or self._again(decision, record, None)
         self._write(record, self._with_status(record, desired, decision))
         return Pass(record.key, "in progress", claim.run, again_after=again_after)
 
@@ -393,7 +401,8 @@ class Reconciler:
         times = [hold.until - now for hold in decision.holds if hold.until is not None]
         times += [asked.until - now] if asked and asked.until is not None else []
         if record is not None and record.gone:
-            times.append(self._settings.keep_tombstones - seconds_between(record.gone, now) + 1)
+            left = self._settings.keep_tombstones - seconds_between(record.gone, now) + 1
+            times += [left] if left > 0 else []  # else it waits for a region, or for somebody
         elif record is not None and record.policy.expires_at:
             times += [left for left in [parse_rfc3339(record.policy.expires_at) - now] if left > 0]
         return max(0.1, min(times)) if times else None

@@ -104,7 +104,7 @@ def _field(name: str, value: Any, example: Any, comment: str, indent: int = 2) -
 def _flow(value: Any) -> str:
     """A value in YAML's flow style; JSON where that is the plain way to say it (YAML 1.2 contains JSON)."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{name}: {_flow(item)}" for name, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_flow(name)}: {_flow(item)}" for name, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(_flow, value)) + "]"
     if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in NOT_TEXT:

@@ -8,7 +8,7 @@ import pytest
 from reconciler.core.condition import READY
 from reconciler.core.errors import NotAllowed
 from reconciler.core.record import Record, condition, read_record
-from tests.controller.life import KEYS, Life
+from tests.controller.life import HELD, KEYS, Life
 from tests.controller.memory import Cluster, Died
 from tests.controller.process import Process
 
@@ -223,3 +223,48 @@ def test_a_right_that_is_missing_for_one_copy_holds_nothing_else_up(
 
     monkeypatch.setattr(process.reconciler._sweep, "_region", refused)
     assert process.reconciler.reconcile(KEY, life.desired).event == "unchanged"
+
+
+class TestTombstones:
+    """What is over is forgotten, once nothing can be left of it."""
+
+    @pytest.fixture
+    def buried(self, life: Life) -> Life:
+        life.change(KEY, {"seats": 1, "region": HOME, "deletionProtection": False})
+        ready(life)
+        life.change(KEY, None)
+        for _ in range(2):
+            Process(life).settle()
+            life.everything_succeeds()
+        Process(life).settle()
+        assert record(life).gone
+        life.now += 31 * 24 * 3600
+        return life
+
+    def looked_at(self, life: Life) -> Any:
+        process = Process(life)
+        process.up_to_date()
+        return process.reconciler.reconcile(KEY, life.desired)
+
+    def test_with_what_was_left_of_its_placements(self, buried: Life) -> None:
+        assert self.looked_at(buried).event == "forgotten"
+        assert (buried.control.read("record", KEY.dotted), home(buried).read("placement", KEY.dotted)) == (None, None)
+
+    def test_not_while_a_region_is_silent_and_nobody_asks_all_the_time(self, buried: Life) -> None:
+        buried.regions[EAST].silent = True
+        assert self.looked_at(buried).again_after is None
+        assert record(buried).gone
+
+    def test_not_while_its_file_cannot_be_read(self, buried: Life) -> None:
+        buried.change(KEY, HELD)
+        self.looked_at(buried)
+        assert record(buried).gone
+
+    @pytest.mark.parametrize("damaged", [True, False])
+    def test_not_while_something_of_it_may_live(self, buried: Life, damaged: bool) -> None:
+        stored = home(buried).objects["placement", KEY.dotted]
+        changed = {"epoch": "broken"} if damaged else {"state": "Active"}
+        home(buried).put("placement", KEY.dotted, stored | {"data": stored["data"] | changed})
+        self.looked_at(buried)
+        assert home(buried).read("placement", KEY.dotted)
+        assert record(buried).gone

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reconciler.core.document import parse
@@ -24,6 +24,7 @@ def read(kind: Kind, text: str) -> dict[str, Any]:
 
 
 @given(names, names, names, names, st.lists(names, max_size=3, unique=True), parameters, st.none() | st.booleans())
+@example("a", "b", "c", "d", [], {"n": 0, "yes": "off"}, None)
 def test_an_environment_says_what_was_said(
     tenant: str, name: str, region: str, tier: str, services: list[str], said: dict[str, Any], protected: bool | None
 ) -> None:

@@ -67,16 +67,17 @@ def _in_phase(fleet: Fleet, key: str, phase: Phase) -> Record | None:
     return record if record and record.move and record.move.phase is phase else None
 
 
-def settled(fleet: Fleet, key: str, commit: str) -> Record:
-    return fleet.eventually(key, lambda: _settled(fleet, key, commit), "Ready, and not moving")
+def settled(fleet: Fleet, key: str, region: str) -> Record:
+    """Wait until it is Ready in a region, with nothing left elsewhere. (A revert moves no applied revision.)"""
+    return fleet.eventually(key, lambda: _settled(fleet, key, region), f"Ready in {region}, and not moving")
 
 
-def _settled(fleet: Fleet, key: str, commit: str) -> Record | None:
+def _settled(fleet: Fleet, key: str, region: str) -> Record | None:
     record = fleet.lab.record(key)
     ready = record and condition(record, "Ready")
     if not record or record.move or not ready or not ready.status:
         return None
-    return record if fleet.repository.contains(record.applied_revision, commit) else None
+    return record if record.region == region and record.applied_digest else None
 
 
 def gated(both: Regions, verbs_west: dict[str, str], verbs_east: dict[str, str]) -> str:
@@ -101,9 +102,9 @@ def test_a_revert_while_exporting_brings_it_back_and_nothing_was_imported(
     in_phase(moving, tenant.key, Phase.EXPORTING)
     assert tenant.placement(WEST).state is State.FROZEN
 
-    commit = declare(moving, tenant.key, [service, slow], WEST)
+    declare(moving, tenant.key, [service, slow], WEST)
     both.west.open_gate(copy)
-    record = settled(moving, tenant.key, commit)
+    record = settled(moving, tenant.key, WEST)
     assert (record.region, record.epoch) == (WEST, 3)
     assert tenant.placement(WEST).state is State.ACTIVE
     tenant.write(WEST, 1)  # alive again
@@ -125,7 +126,7 @@ def test_the_source_refuses_writes_during_the_move_and_a_revert_with_the_target_
 
     wires[EAST].cut()
     try:
-        commit = declare(moving, tenant.key, [service, slow], WEST)
+        declare(moving, tenant.key, [service, slow], WEST)
         moving.eventually(tenant.key, lambda: _writes(tenant), "the source to be writable again")
         record = in_phase(moving, tenant.key, Phase.CLEANING)
         assert (record.region, record.move.cleans) == (WEST, EAST)
@@ -133,7 +134,7 @@ def test_the_source_refuses_writes_during_the_move_and_a_revert_with_the_target_
         wires[EAST].mend()
     copy = both.east.copies(tenant.key, slow)[1]
     both.east.open_gate(copy)
-    record = settled(moving, tenant.key, commit)
+    record = settled(moving, tenant.key, WEST)
     assert (record.region, record.epoch) == (WEST, 3)
     assert not tenant.exists(EAST)
     assert tenant.placement(EAST).state is State.RELEASED
@@ -168,8 +169,8 @@ def test_a_target_that_does_not_answer_holds_the_move_before_anything_is_frozen(
         tenant.write(WEST, 1)
     finally:
         wires[EAST].mend()
-        commit = moving.repository.declare(tenant.key, {"region": WEST, "services": [service]})
-    settled(moving, tenant.key, commit)
+        moving.repository.declare(tenant.key, {"region": WEST, "services": [service]})
+    settled(moving, tenant.key, WEST)
 
 
 def test_a_source_that_does_not_answer_is_given_up_only_with_an_approval(
@@ -177,7 +178,8 @@ def test_a_source_that_does_not_answer_is_given_up_only_with_an_approval(
 ) -> None:
     key = moving.key("stranded")
     made = Tenant(both, key, service)
-    settled(moving, key, declare(moving, key, [service], EAST))
+    declare(moving, key, [service], EAST)
+    settled(moving, key, EAST)
     made.write(EAST, 10)
     wires[EAST].cut()
     try:
@@ -193,7 +195,7 @@ def test_a_source_that_does_not_answer_is_given_up_only_with_an_approval(
         assert condition(moving.ready(key, commit), "Ready").reason == "Applied"
     finally:
         wires[EAST].mend()
-    assert settled(moving, key, commit).region == WEST
+    assert settled(moving, key, WEST)
     assert not made.exists(EAST)
 
 
