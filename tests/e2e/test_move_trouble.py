@@ -187,7 +187,8 @@ def test_a_source_that_does_not_answer_is_given_up_only_with_an_approval(
         commit = declare(moving, key, [service], WEST)
         record = moving.eventually(key, lambda: _held(moving, key, "SourceUnreachable"), "held")
         assert f"tenantctl approve {key} --without-source" in message(record)
-        moving.tenantctl("approve", key, "--without-source", "--reason", "the region burnt down", "--yes")
+        where = ("--repository", str(moving.repository.folder), "--ref", "main")
+        moving.tenantctl("approve", key, "--without-source", *where, "--reason", "the region burnt down", "--yes")
         record = in_phase(moving, key, Phase.CLEANING)
         assert (record.region, record.move.without_source) == (WEST, True)
         assert made.rows(WEST) == ""
