@@ -124,6 +124,9 @@ def test_many_files_removed_one_commit_at_a_time_do_not_slip_through(own_fleet: 
         own_fleet.repository.remove(key)
         own_fleet.look(key)
     _alive(own_fleet, removed[-1:], "DestructiveBudget")
+    _declare(own_fleet, removed)  # what is still held would look like what other tests declare
+    for key in removed:
+        own_fleet.ready(key)
     own_fleet.stop()
 
 
