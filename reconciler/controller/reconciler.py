@@ -153,20 +153,19 @@ class Reconciler:
 
     def _administer(self, desired: Desired, observed: Observed, decision: Decision) -> Pass:
         """Nothing that is declared is launched now, so what a person asked for may have its turn."""
-        record, asked = observed.record, answer_to(observed, self._clock())
+        asked = answer_to(observed, self._clock())
         if decision.settled and observed.region in self._world.regions:
             self._tidy(self._world.regions[observed.region], decision.key, observed.placement)
-        if record is None or asked is None or asked.record.claim is None:
+        if asked is None or asked.record.claim is None:
             return self._settle(desired, observed, decision, asked)
         self._know_pauses()
         region = self._world.regions[asked.record.claim.region]
         with self._place(region.name, decision.key, desired) as free:
             if not free:
-                waits = replace(asked, record=record)
-                return replace(self._settle(desired, observed, decision, waits), place=region.name)
-            claimed = self._save(self._with_status(asked.record, desired, decision))
-            self._post(claimed, region)
-        self._tell_news(record, claimed)
+                return replace(self._settle(desired, observed, decision), place=region.name)
+            record = self._save(self._with_status(asked.record, desired, decision))
+            self._post(record, region)
+        self._tell_news(observed.record, record)
         return Pass(decision.key, "launched", asked.record.claim.run, decision)
 
     def _placed(self, desired: Desired, observed: Observed, action: Action) -> tuple[Record, Placement | None]:
@@ -301,10 +300,8 @@ class Reconciler:
         claim = record.claim
         assert claim is not None
         hold = Hold(record.key, HoldReason.RUN_IN_PROGRESS, f"run {claim.run} is in progress")
-        decision = Decision(record.key, None, (hold,))
-        if is_admin(claim.verb):
-            decision = self.preview(record.key, desired)
-            again_after = again_after or self._again(decision, record, None)
+        running = Decision(record.key, None, (hold,))
+        decision = self.preview(record.key, desired) if is_admin(claim.verb) else running
         self._write(record, self._with_status(record, desired, decision))
         return Pass(record.key, "in progress", claim.run, again_after=again_after)
 

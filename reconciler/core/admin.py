@@ -131,7 +131,7 @@ def answer(record: Record, site: Site | None, pauses: Sequence[Suspension], now:
         return Answer(_waiting(record, request, reason, now), reason, _until(request, pauses))
     if site is None or site.active:
         return Answer(record, _passing(record, site), request.ends)
-    return Answer(_begun(record, request, site, now), until=request.ends)
+    return Answer(_begun(record, request, site, now))
 
 
 def _final(record: Record, request: AdminRequest, now: float) -> str:

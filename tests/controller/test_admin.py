@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reconciler.core import labels
-from reconciler.core.admin import VALID_SECONDS, AdminRequest
+from reconciler.core.admin import AdminRequest
 from reconciler.core.condition import READY
 from reconciler.core.fleet import EVERYTHING, read_fleet, with_pause
 from reconciler.core.mark import Mark
@@ -198,17 +198,6 @@ def test_many_keep_to_the_regions_limit_and_all_have_their_turn(life: Life) -> N
     assert sum(record(life, key).claim is not None for key in KEYS) == LIMIT
     finish(life, process)
     assert [events(life, key) for key in KEYS] == [["AdminStarted", "Succeeded"]] * len(KEYS)
-
-
-def test_one_that_finds_no_place_for_a_day_is_refused_though_nothing_else_happens(life: Life) -> None:
-    process = Process(life)
-    for key in KEYS:
-        ask(life, key=key)
-    process.settle()
-    life.now += VALID_SECONDS + 1
-    life.mono += VALID_SECONDS + 1
-    process.work(30)
-    assert sorted(events(life, key) for key in KEYS) == [["AdminRefused"], ["AdminStarted"], ["AdminStarted"]]
 
 
 def test_what_is_settled_stays_so(life: Life) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import cluster
-from tests.demo.place import Place
+from tests.demo.place import Place, second_name
 from tests.test_docs import BLOCK
 
 ROOT = Path(__file__).parents[2]
@@ -39,9 +39,17 @@ def test_from_nothing_to_ready_and_back(place: Place) -> None:
     assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr}"
     assert "hooli/production is Ready" in done.stdout
     assert "hooli.production: plan=premium seats=120" in done.stdout
+    for line in (
+        "rows before: eu-west 1000",
+        "rows before: us-east -",
+        "rows after: eu-west -",
+        "rows after: us-east 1000",
+    ):
+        assert line in done.stdout
     _tour(place)
     assert demo("--down").returncode == 0
     assert cluster.find(NAME) is None
+    assert cluster.find(second_name(NAME)) is None
     assert not place.folder.exists()
 
 
@@ -49,9 +57,10 @@ def _tour(place: Place) -> None:
     """What the README says to type, and then a change by git alone: the reconciler still reads the repository."""
     tour = next(text for _, text in BLOCK.findall((ROOT / "README.md").read_text()) if "source .demo" in text)
     change = """
-        sed -i 's/seats: 120/seats: 130/' tenants/hooli/production.yaml
-        git commit --quiet --all --message 'More seats' && git push --quiet
-        for i in $(seq 60); do [ $(tenantctl get runs hooli/production -o name | wc -l) = 2 ] && exit; sleep 1; done
+        before=$(tenantctl get runs acme/staging -o name | wc -l)
+        sed -i 's/seats: 25/seats: 26/' tenants/acme/staging.yaml
+        git commit --quiet --all --message 'One more seat' && git push --quiet
+        for i in $(seq 90); do [ $(tenantctl get runs acme/staging -o name | wc -l) -gt $before ] && exit; sleep 1; done
         exit 1
     """
     script = f"set -e\n{tour.replace('eu-west', place.name)}\n{change}"

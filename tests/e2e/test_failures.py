@@ -19,7 +19,7 @@ def test_a_failing_job_is_tried_again_and_then_stalls_with_its_own_words(fleet: 
     service = lab.service("service", fails, lifecycle_job("", "works", QUICK))
     key = fleet.declare("attempts", service)
 
-    record = fleet.stalled(key, "AttemptsUsedUp")
+    record = fleet.stalled(key, "AttemptsUsedUp", 480)  # five runs, beside those of all the others
     assert "the ledger is closed" in message(record, "Stalled")
     assert "team-ledger@example.com" in message(record, "Stalled")
     assert f"{service}/fails" in message(record)

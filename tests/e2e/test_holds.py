@@ -34,24 +34,6 @@ def test_an_invalid_file_holds_its_own_key_and_no_other(fleet: Fleet) -> None:
     assert [variables(copy)["TENANT_PARAM_SEATS"] for copy in lab.copies(key)] == ["1", "2"]
 
 
-def test_a_removed_file_decommissions_nothing_that_is_protected(fleet: Fleet) -> None:
-    verbs = "lifecycle.upsert,lifecycle.decommission"
-    service = fleet.lab.service("service", lifecycle_job("", "lifecycle", QUICK, verbs=verbs))
-    key = fleet.declare("removed", service)
-    fleet.ready(key)
-    before = _untouched(fleet, key)
-
-    fleet.repository.remove(key)
-    record = fleet.stalled(key, "Protected")
-    assert "tenantctl approve" in message(record)
-    assert _hold_of(fleet, key)["action"] == "DECOMMISSION"
-    assert _untouched(fleet, key) == before
-
-    fleet.repository.declare(key, fleet.spec(service))
-    fleet.ready(key)
-    assert _untouched(fleet, key) == before
-
-
 def test_a_service_that_is_no_longer_wanted_stays_and_the_rest_goes_on(fleet: Fleet) -> None:
     lab = fleet.lab
     kept = lab.service("kept", lifecycle_job("", "lifecycle", QUICK))
