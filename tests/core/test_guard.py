@@ -137,14 +137,16 @@ def test_a_missing_record_is_no_new_environment_while_records_are_lost() -> None
     assert held(guard.lost, UPSERT, replace(HERE, lost="2 records, not 3")) is None
 
 
-@pytest.mark.parametrize("what", ["resources", "applications"])
+@pytest.mark.parametrize(
+    ("what", "reason"), [("resources", HoldReason.NOT_YET_SUPPORTED), ("applications", None)], ids=lambda value: value
+)
 @pytest.mark.parametrize("kind", ["upsert", "move"])
-def test_what_this_version_cannot_do(what: str, kind: str) -> None:
+def test_what_this_version_cannot_do(what: str, reason: HoldReason | None, kind: str) -> None:
     of = declaration(region=EAST, **{what: [{"name": "a"}]})
     action = (
         replace(UPSERT, declaration=of) if kind == "upsert" else replace(MOVING, move=move(declaration=of.effective))
     )
-    assert held(guard.unsupported, action) is HoldReason.NOT_YET_SUPPORTED
+    assert held(guard.unsupported, action) is reason
     assert held(guard.unsupported, replace(UPSERT, declaration=STAYS)) is None
     assert held(guard.unsupported, MOVING) is None
 
