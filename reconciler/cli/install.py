@@ -78,6 +78,15 @@ def _interval(context: click.Context, parameter: click.Parameter, value: float |
 @click.option("--export", is_flag=True, help="Print the manifests; no cluster is needed.")
 @click.option("--export-argo-cd", is_flag=True, help="Print what Argo CD's administrators take over.")
 @click.option("--argo-server", metavar="URL", help="With --export-argo-cd: where its links to runs lead.")
+@click.option("--export-argo-events", is_flag=True, help="Print what starts upserts, and the reconciler, by events.")
+@click.option(
+    "--argo-events-namespace", metavar="NS", default="argo-events", show_default=True,
+    help="With --export-argo-events: where its EventBus is.",
+)  # fmt: skip
+@click.option(
+    "--webhook-url", metavar="URL", default="http://tenantctl-webhook.tenantctl.svc/webhook", show_default=True,
+    help="With --export-argo-events: the reconciler's webhook, as pods there reach it.",
+)  # fmt: skip
 @click.option("--namespace", "namespaces", metavar="NS", multiple=True, help="Print what a service team binds in NS.")
 @click.option("--dry-run", is_flag=True, help="Let the API server check everything, and change nothing.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the reconciler is available.")
@@ -88,7 +97,8 @@ def _interval(context: click.Context, parameter: click.Parameter, value: float |
 def command(
     context: str | None, kubeconfig: str | None, export: bool, namespaces: tuple[str, ...], no_reconciler: bool,
     dry_run: bool, wait: bool, timeout: float, archives_credentials: str | None, argo_cd_token: str | None,
-    argo_cd_authority: str | None, export_argo_cd: bool, argo_server: str | None, **given: Any,
+    argo_cd_authority: str | None, export_argo_cd: bool, argo_server: str | None, export_argo_events: bool,
+    argo_events_namespace: str, webhook_url: str, **given: Any,
 ) -> int:  # fmt: skip
     """Install tenantctl into a cluster, or upgrade it; the same command again changes nothing.
 
@@ -98,6 +108,8 @@ def command(
     _check(given, namespaces)
     if export_argo_cd:
         return _print_for_argo_cd(given, argo_server or "")
+    if export_argo_events:
+        return _print_for_argo_events(given, argo_events_namespace, webhook_url)
     if export or namespaces:
         refuse_printed(archives_credentials, argo_cd_token)
         return _print(given, namespaces, no_reconciler)
@@ -132,10 +144,15 @@ def _check_argo_cd(url: str | None, cluster: str | None, project: str | None) ->
     from reconciler.core.names import is_name
 
     for option, text in (("--argo-cd", url), ("--argo-cd-cluster", cluster)):
-        if text and not re.fullmatch(r"https?://[^\s/@]+(/[^\s]*)?", text):
-            raise UsageError(f"{option}: '{text}' is no URL like https://argocd.example.com")
+        if text:
+            _check_url(option, text)
     if project and not is_name(project, 63):
         raise UsageError(f"--argo-cd-project: '{project}' is no name of a project")
+
+
+def _check_url(option: str, text: str) -> None:
+    if not re.fullmatch(r"https?://[^\s/@]+(/[^\s]*)?", text):
+        raise UsageError(f"{option}: '{text}' is no URL like https://argocd.example.com")
 
 
 def _print(given: dict[str, Any], namespaces: tuple[str, ...], no_reconciler: bool) -> int:
@@ -159,6 +176,23 @@ def _print_for_argo_cd(given: dict[str, Any], argo_server: str) -> int:
         note("with --repository URL also the ApplicationSet that brings providers' templates to their namespaces")
     if not argo_server:
         note("with --argo-server URL also links from Argo CD's pages to the runs")
+    return 0
+
+
+def _print_for_argo_events(given: dict[str, Any], namespace: str, webhook_url: str) -> int:
+    from reconciler.core.names import is_name
+    from reconciler.manifests import Settings
+    from reconciler.manifests.render import for_argo_events
+
+    if not is_name(namespace, 63):
+        raise UsageError(f"--argo-events-namespace: '{namespace}' is no namespace")
+    _check_url("--webhook-url", webhook_url)
+    wake = given["webhook"] is not False
+    items = for_argo_events(Settings().changed(given), namespace, webhook_url, wake=wake)
+    data("\n---\n".join(as_yaml(item) for item in items))
+    note(f"in {namespace} it needs the EventBus 'default' and the Secret tenantctl-events (docs/argo-events.md)")
+    if wake:
+        note("to wake the reconciler, also the Secret tenantctl-events-wake; without a webhook there: --no-webhook")
     return 0
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from reconciler import __version__
 from reconciler.core import labels
+from reconciler.core.names import ENVIRONMENT_MAX, TENANT_MAX
 from reconciler.manifests.image import published
 
 Json = dict[str, Any]
@@ -108,6 +109,37 @@ def for_argo_cd(settings: Settings, argo_server: str) -> list[Json]:
         own["data"] |= links["data"]
     names = ["project", *(["providers"] if settings.repository else [])]
     return [own, *(item for name in names for item in _read(f"argo-cd/{name}", values))]
+
+
+def for_argo_events(settings: Settings, namespace: str, webhook_url: str, *, wake: bool = True) -> list[Json]:
+    """What starts an upsert, and wakes the reconciler, by events of Argo Events in that namespace: the platform's own,
+    never applied or pruned by us. `wake`: whether the reconciler listens for webhooks at all, at `webhook_url`.
+    """
+    values = _values(settings) | {
+        "namespace": namespace,
+        "webhook_url": webhook_url,
+        "tenant": _name_pattern(TENANT_MAX),
+        "environment": _name_pattern(ENVIRONMENT_MAX),
+    }
+    items = [item for name in ("source", "sensor") for item in _read(f"argo-events/{name}", values)]
+    return [_with_labels(item if wake else _without_wake(item), {labels.PART_OF: labels.MANAGER}) for item in items]
+
+
+def _name_pattern(limit: int) -> str:
+    """A regular expression, in Go's words, for all of a text that `core.names` takes for a name."""
+    return f"^[a-z0-9]([-a-z0-9]{{0,{limit - 2}}}[a-z0-9])?$"
+
+
+def _without_wake(item: Json) -> Json:
+    spec = item.get("spec", {})
+    if item["kind"] == "EventSource":
+        endpoints = {name: endpoint for name, endpoint in spec["webhook"].items() if name != "wake"}
+        return item | {"spec": spec | {"webhook": endpoints}}
+    if item["kind"] == "Sensor":
+        dependencies = [entry for entry in spec["dependencies"] if entry["name"] != "wake"]
+        triggers = [entry for entry in spec["triggers"] if entry["template"]["name"] != "wake"]
+        return item | {"spec": spec | {"dependencies": dependencies, "triggers": triggers}}
+    return item
 
 
 def health_script(annotations: Sequence[str] = ()) -> str:

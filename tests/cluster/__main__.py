@@ -6,13 +6,13 @@ import argparse
 import functools
 import sys
 
-from . import argocd, cluster, existing, lifecycle, objectstore, postgres, requirements
+from . import argocd, argoevents, cluster, existing, lifecycle, objectstore, postgres, requirements
 from .binaries import build
 from .failure import ClusterError
 from .progress import Progress
 
 EXTRA = {"postgres": postgres.provide}
-OPTIONS = {"argocd": argocd.provide}
+OPTIONS = {"argocd": argocd.provide, "argoevents": argoevents.provide}
 say = functools.partial(print, file=sys.stderr, flush=True)
 
 

@@ -39,6 +39,11 @@ def write(binaries: Binaries) -> list[Path]:
     ]
 
 
+def of_program(image: str, program: Path, **settings: object) -> Path:
+    """The archive of an image of one static program, found by its name; written once."""
+    return _once(image, [program], _program(program, f"bin/{program.name}"), **settings)
+
+
 def _busybox(program: Path) -> Fill:
     """busybox with a link for every program that it can be."""
     applets = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.split()
