@@ -84,6 +84,10 @@ def _interval(context: click.Context, parameter: click.Parameter, value: float |
     help="With --export-argo-events: where its EventBus is.",
 )  # fmt: skip
 @click.option(
+    "--event-source", "event_sources", metavar="NAME/EVENT", multiple=True,
+    help="With --export-argo-events: an EventSource of yours whose events start upserts too; can be repeated.",
+)  # fmt: skip
+@click.option(
     "--webhook-url", metavar="URL", default="http://tenantctl-webhook.tenantctl.svc/webhook", show_default=True,
     help="With --export-argo-events: the reconciler's webhook, as pods there reach it.",
 )  # fmt: skip
@@ -98,7 +102,7 @@ def command(
     context: str | None, kubeconfig: str | None, export: bool, namespaces: tuple[str, ...], no_reconciler: bool,
     dry_run: bool, wait: bool, timeout: float, archives_credentials: str | None, argo_cd_token: str | None,
     argo_cd_authority: str | None, export_argo_cd: bool, argo_server: str | None, export_argo_events: bool,
-    argo_events_namespace: str, webhook_url: str, **given: Any,
+    argo_events_namespace: str, event_sources: tuple[str, ...], webhook_url: str, **given: Any,
 ) -> int:  # fmt: skip
     """Install tenantctl into a cluster, or upgrade it; the same command again changes nothing.
 
@@ -109,7 +113,7 @@ def command(
     if export_argo_cd:
         return _print_for_argo_cd(given, argo_server or "")
     if export_argo_events:
-        return _print_for_argo_events(given, argo_events_namespace, webhook_url)
+        return _print_for_argo_events(given, argo_events_namespace, event_sources, webhook_url)
     if export or namespaces:
         refuse_printed(archives_credentials, argo_cd_token)
         return _print(given, namespaces, no_reconciler)
@@ -179,7 +183,7 @@ def _print_for_argo_cd(given: dict[str, Any], argo_server: str) -> int:
     return 0
 
 
-def _print_for_argo_events(given: dict[str, Any], namespace: str, webhook_url: str) -> int:
+def _print_for_argo_events(given: dict[str, Any], namespace: str, sources: tuple[str, ...], webhook_url: str) -> int:
     from reconciler.core.names import is_name
     from reconciler.manifests import Settings
     from reconciler.manifests.render import for_argo_events
@@ -187,13 +191,21 @@ def _print_for_argo_events(given: dict[str, Any], namespace: str, webhook_url: s
     if not is_name(namespace, 63):
         raise UsageError(f"--argo-events-namespace: '{namespace}' is no namespace")
     _check_url("--webhook-url", webhook_url)
-    wake = given["webhook"] is not False
-    items = for_argo_events(Settings().changed(given), namespace, webhook_url, wake=wake)
+    url = "" if given["webhook"] is False else webhook_url
+    items = for_argo_events(Settings().changed(given), namespace, url, [_event(text) for text in sources])
     data("\n---\n".join(as_yaml(item) for item in items))
     note(f"in {namespace} it needs the EventBus 'default' and the Secret tenantctl-events (docs/argo-events.md)")
-    if wake:
+    if url:
         note("to wake the reconciler, also the Secret tenantctl-events-wake; without a webhook there: --no-webhook")
     return 0
+
+
+def _event(text: str) -> tuple[str, str]:
+    """An EventSource and one of its events, which are parts of a subject of the bus."""
+    source, separator, event = text.partition("/")
+    if not separator or not all(re.fullmatch(r"[A-Za-z0-9_-]+", name) for name in (source, event)):
+        raise UsageError(f"--event-source: '{text}' is no NAME/EVENT, for example orders/environments")
+    return source, event
 
 
 def _install(

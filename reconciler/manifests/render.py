@@ -111,9 +111,14 @@ def for_argo_cd(settings: Settings, argo_server: str) -> list[Json]:
     return [own, *(item for name in names for item in _read(f"argo-cd/{name}", values))]
 
 
-def for_argo_events(settings: Settings, namespace: str, webhook_url: str, *, wake: bool = True) -> list[Json]:
+def for_argo_events(
+    settings: Settings, namespace: str, webhook_url: str = "", sources: Sequence[tuple[str, str]] = ()
+) -> list[Json]:
     """What starts an upsert, and wakes the reconciler, by events of Argo Events in that namespace: the platform's own,
-    never applied or pruned by us. `wake`: whether the reconciler listens for webhooks at all, at `webhook_url`.
+    never applied or pruned by us.
+
+    `webhook_url`: the reconciler's; without one nothing wakes it. `sources`: further EventSources, and the event of
+    each that starts an upsert too.
     """
     values = _values(settings) | {
         "namespace": namespace,
@@ -122,7 +127,12 @@ def for_argo_events(settings: Settings, namespace: str, webhook_url: str, *, wak
         "environment": _name_pattern(ENVIRONMENT_MAX),
     }
     items = [item for name in ("source", "sensor") for item in _read(f"argo-events/{name}", values)]
-    return [_with_labels(item if wake else _without_wake(item), {labels.PART_OF: labels.MANAGER}) for item in items]
+    for item in items:
+        if not webhook_url:
+            _without_wake(item)
+        if item["kind"] == "Sensor":
+            _with_sources(item["spec"], sources)
+    return [_with_labels(item, {labels.PART_OF: labels.MANAGER}) for item in items]
 
 
 def _name_pattern(limit: int) -> str:
@@ -130,16 +140,25 @@ def _name_pattern(limit: int) -> str:
     return f"^[a-z0-9]([-a-z0-9]{{0,{limit - 2}}}[a-z0-9])?$"
 
 
-def _without_wake(item: Json) -> Json:
-    spec = item.get("spec", {})
+def _without_wake(item: Json) -> None:
     if item["kind"] == "EventSource":
-        endpoints = {name: endpoint for name, endpoint in spec["webhook"].items() if name != "wake"}
-        return item | {"spec": spec | {"webhook": endpoints}}
+        del item["spec"]["webhook"]["wake"]
     if item["kind"] == "Sensor":
-        dependencies = [entry for entry in spec["dependencies"] if entry["name"] != "wake"]
-        triggers = [entry for entry in spec["triggers"] if entry["template"]["name"] != "wake"]
-        return item | {"spec": spec | {"dependencies": dependencies, "triggers": triggers}}
-    return item
+        spec = item["spec"]
+        spec["dependencies"] = [entry for entry in spec["dependencies"] if entry["name"] != "wake"]
+        spec["triggers"] = [entry for entry in spec["triggers"] if entry["template"]["name"] != "wake"]
+
+
+def _with_sources(sensor: Json, sources: Sequence[tuple[str, str]]) -> None:
+    """Further events beside the webhook's, filtered alike; of all of them, one is enough."""
+    dependency, trigger = sensor["dependencies"][0], sensor["triggers"][0]["template"]
+    taken = list(trigger["k8s"]["parameters"])
+    for number, (source, event) in enumerate(sources, 1):
+        name = f"source{number}"
+        sensor["dependencies"].append(dependency | {"name": name, "eventSourceName": source, "eventName": event})
+        trigger["conditions"] += f" || {name}"
+        # Of an event that did not come no parameter is taken.
+        trigger["k8s"]["parameters"] += [entry | {"src": entry["src"] | {"dependencyName": name}} for entry in taken]
 
 
 def health_script(annotations: Sequence[str] = ()) -> str:

@@ -1,8 +1,8 @@
 """Argo Events: an option of a local cluster. Its controller and the bus (NATS with TLS) are processes beside it.
 
-`provide` starts it in a running cluster, or finds it running; it goes when the cluster goes. The pods of EventSources and
-Sensors run from an image of the same program. Unlike in Argo Events' own image there is no `argo` in it: nothing of ours
-submits by that.
+`provide` starts it in a running cluster, or finds it running; it goes when the cluster goes. The pods of EventSources
+and Sensors run from an image of the same program. Unlike in Argo Events' own image there is no `argo` in it: nothing of
+ours submits by that.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import secrets
 import shlex
 import shutil
 import socket
+import ssl
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,9 @@ NAMESPACE = "argo-events"
 CONTROLLER, BUS = "argo-events-controller", "nats-server"
 ACCOUNT = "argo-events-sa"  # of Argo Events' own manifests
 IMAGE = f"tenantctl.local/argo-events:{versions.version('argoevents', binaries.ARGO_EVENTS_MODULE)}"
-BUS_PORT = 4222
+BUS_PORT, BUS_STATUS_PORT = 4222, 8222
 HEALTH_PORT, METRICS_PORT = 9881, 9882  # not those of its manifests: Argo CD's parts are at some of them
-USER = "argo-events"
+USER, STREAM = "argo-events", "default"
 ACCESS, TRUST = "eventbus-access", "eventbus-ca"
 Json = dict[str, Any]
 # It insists on knowing versions of buses that it would run itself; this bus is none of its own.
@@ -73,6 +74,52 @@ def provide(name: str, progress: Say = print) -> str:
             _start(running, tell)
             _note(name).touch()
     return NAMESPACE
+
+
+def url(name: str) -> str:
+    """The bus's server, as pods and this machine reach it."""
+    return f"nats://{addresses.of(name).node}:{BUS_PORT}"
+
+
+def listeners(name: str) -> int:
+    """How many triggers of Sensors the bus knows: it keeps events for them from then on, and none from before."""
+    status = _get(f"http://{addresses.of(name).node}:{BUS_STATUS_PORT}/jsz?consumers=1")
+    streams = [stream for account in status["account_details"] for stream in account.get("stream_detail") or ()]
+    (events,) = [stream for stream in streams if stream["name"] == STREAM] or [{}]
+    return len(events.get("consumer_detail") or ())
+
+
+def subscribed(name: str, subject: str) -> bool:
+    """Whether somebody listens to a subject of the bus's server that is none of Argo Events' own."""
+    status = _get(f"http://{addresses.of(name).node}:{BUS_STATUS_PORT}/connz?subs=1")
+    return any(subject in (connection.get("subscriptions_list") or ()) for connection in status["connections"])
+
+
+def publish(name: str, subject: str, message: bytes) -> None:
+    """Sends a message to a subject, in NATS's own words; returns when the server has it."""
+    settings = json.loads((_folder(name) / "keys" / "nats.json").read_text())
+    login = settings["authorization"]
+    said = {"verbose": False, "pedantic": False, "tls_required": True, "user": login["user"], "pass": login["password"]}
+    trust = ssl.create_default_context(cafile=str(_folder(name) / "keys" / "ca.crt"))
+    node = addresses.of(name).node
+    with socket.create_connection((node, BUS_PORT), timeout=10) as plain:
+        _line(plain)
+        with trust.wrap_socket(plain, server_hostname=node) as connection:
+            head = f"CONNECT {json.dumps(said)}\r\nPUB {subject} {len(message)}\r\n"
+            connection.sendall(head.encode() + message + b"\r\nPING\r\n")
+            while (answer := _line(connection)) != b"PONG":
+                if not answer.startswith(b"INFO"):
+                    raise ClusterError(f"{BUS} says {answer!r}", remedy="read its log")
+
+
+def _line(connection: socket.socket) -> bytes:
+    line = b""
+    while not line.endswith(b"\r\n"):
+        byte = connection.recv(1)
+        if not byte:
+            raise ClusterError(f"{BUS} closed the connection", remedy="read its log")
+        line += byte
+    return line.strip()
 
 
 # -- starting ----------------------------------------------------------------------------------------------------------
@@ -115,6 +162,7 @@ def _configure(name: str, password: str) -> None:
         "tls": {"cert_file": str(pair.certificate), "key_file": str(pair.key)},
         "authorization": {"user": USER, "password": password},
         "jetstream": {"store_dir": str(folder / "bus")},
+        "http": f"{own.node}:{BUS_STATUS_PORT}",  # what it holds, for whoever waits for a Sensor
     }
     settings = folder / "keys" / "nats.json"
     settings.touch(mode=0o600)
@@ -132,7 +180,7 @@ def _define(running: Cluster, built: Path, password: str) -> None:
     for manifest in (
         _object("v1", "ServiceAccount", ACCOUNT),
         _binding(),
-        _secret(ACCESS, {"auth": f"username: {USER}\npassword: {password}\n"}),
+        _secret(ACCESS, {"auth": f"username: {USER}\npassword: {password}\n", "username": USER, "password": password}),
         _secret(TRUST, {"ca.crt": authority}),
         _event_bus(running.name),
     ):
@@ -146,7 +194,7 @@ def _define(running: Cluster, built: Path, password: str) -> None:
 def _event_bus(name: str) -> Json:
     """A bus that exists already, of one server: without `replicas` a stream would ask for three."""
     bus = {
-        "url": f"nats://{addresses.of(name).node}:{BUS_PORT}",
+        "url": url(name),
         "accessSecret": {"name": ACCESS, "key": "auth"},
         "tls": {"caCertSecret": {"name": TRUST, "key": "ca.crt"}},
         "streamConfig": "maxMsgs: 50000\nmaxAge: 168h\nmaxBytes: -1\nreplicas: 1\nduplicates: 300s\n",
@@ -211,11 +259,23 @@ def _greets(name: str) -> bool:
 
 def _ready(running: Cluster) -> bool:
     """Whether the controller answers, and has taken up the bus. Raises OSError while it does not."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    opener.open(f"http://{addresses.of(running.name).node}:{HEALTH_PORT}/readyz", timeout=2).close()
+    _open(f"http://{addresses.of(running.name).node}:{HEALTH_PORT}/readyz")
     words = ("get", "eventbus", "default", f"--namespace={NAMESPACE}", "--output=json")
     conditions = json.loads(kubectl(running, *words)).get("status", {}).get("conditions", [])
     return bool(conditions) and all(item["status"] == "True" for item in conditions)
+
+
+def _get(url: str) -> Json:
+    found: Json = json.loads(_open(url))
+    return found
+
+
+def _open(url: str) -> bytes:
+    """The body of an answer, past any proxy. Raises OSError."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=5) as answer:
+        body: bytes = answer.read()
+        return body
 
 
 def _runtime(name: str) -> Runtime:

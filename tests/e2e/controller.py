@@ -62,9 +62,18 @@ class Controller:
 
 
 def start(
-    repository: Path, kubeconfig: Path, context: str, log: Path, program: Sequence[str] = PROGRAM, **more: str
+    repository: Path,
+    kubeconfig: Path,
+    context: str,
+    log: Path,
+    program: Sequence[str] = PROGRAM,
+    further: Sequence[str] = (),
+    **more: str,
 ) -> Controller:
-    """Start a controller. It ends with the thread that started it, so that a killed test run leaves none behind."""
+    """Start a controller. It ends with the thread that started it, so that a killed test run leaves none behind.
+
+    `further` are options that override those that are always given; `more` are environment variables.
+    """
     port = free_port()
     options = {
         "--repository": str(repository),
@@ -75,7 +84,7 @@ def start(
         "--retry-wait": RETRY_WAIT,
         "--log-format": "json",
     }
-    words = [*program, "run", *(word for option in options.items() for word in option)]
+    words = [*program, "run", *(word for option in options.items() for word in option), *further]
     with log.open("ab") as output:
         process = subprocess.Popen(
             words, cwd=ROOT, env=environment(**more), stdout=output, stderr=output, preexec_fn=_die_with_parent
