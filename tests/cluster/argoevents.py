@@ -81,6 +81,13 @@ def url(name: str) -> str:
     return f"nats://{addresses.of(name).node}:{BUS_PORT}"
 
 
+def credentials(name: str) -> dict[str, str]:
+    """What a client of the bus's server needs: `username`, `password`, and `ca.crt`, which signed its certificate."""
+    login = json.loads((_folder(name) / "keys" / "nats.json").read_text())["authorization"]
+    authority = (_folder(name) / "keys" / "ca.crt").read_text()
+    return {"username": login["user"], "password": login["password"], "ca.crt": authority}
+
+
 def listeners(name: str) -> int:
     """How many triggers of Sensors the bus knows: it keeps events for them from then on, and none from before."""
     status = _get(f"http://{addresses.of(name).node}:{BUS_STATUS_PORT}/jsz?consumers=1")
@@ -97,10 +104,9 @@ def subscribed(name: str, subject: str) -> bool:
 
 def publish(name: str, subject: str, message: bytes) -> None:
     """Sends a message to a subject, in NATS's own words; returns when the server has it."""
-    settings = json.loads((_folder(name) / "keys" / "nats.json").read_text())
-    login = settings["authorization"]
-    said = {"verbose": False, "pedantic": False, "tls_required": True, "user": login["user"], "pass": login["password"]}
-    trust = ssl.create_default_context(cafile=str(_folder(name) / "keys" / "ca.crt"))
+    own = credentials(name)
+    said = {"verbose": False, "pedantic": False, "tls_required": True, "user": own["username"], "pass": own["password"]}
+    trust = ssl.create_default_context(cadata=own["ca.crt"])
     node = addresses.of(name).node
     with socket.create_connection((node, BUS_PORT), timeout=10) as plain:
         _line(plain)
@@ -180,7 +186,7 @@ def _define(running: Cluster, built: Path, password: str) -> None:
     for manifest in (
         _object("v1", "ServiceAccount", ACCOUNT),
         _binding(),
-        _secret(ACCESS, {"auth": f"username: {USER}\npassword: {password}\n", "username": USER, "password": password}),
+        _secret(ACCESS, {"auth": f"username: {USER}\npassword: {password}\n"}),
         _secret(TRUST, {"ca.crt": authority}),
         _event_bus(running.name),
     ):

@@ -40,8 +40,8 @@ class Events:
     def install(self, *words: str) -> None:
         """What a platform engineer does, and waiting until it listens: events from before are nobody's."""
         self.remove()
-        self._secret("tenantctl-events", {"token": self.token})
-        self._secret("tenantctl-events-wake", {"webhook-secret": self._webhook_secret})
+        self.secret("tenantctl-events", {"token": self.token})
+        self.secret("tenantctl-events-wake", {"webhook-secret": self._webhook_secret})
         self.apply(tenantctl("install", "--export-argo-events", *words).stdout)
         self._address = eventually(lambda: self.pod("eventsource")["status"].get("podIP"), "the EventSource's address")
         for part in ("eventsource", "sensor"):
@@ -63,7 +63,8 @@ class Events:
         for item in self.runs():
             self.lab.kube.delete(WORKFLOWS, WORKFLOW, item["metadata"]["name"])
 
-    def _secret(self, name: str, texts: Mapping[str, str]) -> None:
+    def secret(self, name: str, texts: Mapping[str, str]) -> None:
+        """Make a Secret, or make it anew."""
         self.lab.kube.delete(SECRETS, NAMESPACE, name)
         data = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
         self.lab.kube.create(SECRETS, NAMESPACE, {"metadata": {"name": name}, "data": data})
@@ -110,8 +111,10 @@ class Events:
         return self.lab.log(self.pod(part), "main")
 
     def state(self) -> str:
-        """The end of both logs, for the message of a wait that failed."""
-        return "\n".join(_or_why(lambda part=part: self.log(part))[-4000:] for part in ("eventsource", "sensor"))
+        """The pods, and the end of both logs, for the message of a wait that failed."""
+        pods = [f"{pod['metadata']['name']}: {pod['status']}" for pod in self.lab.kube.list(PODS, NAMESPACE)]
+        logs = [_or_why(lambda part=part: self.log(part))[-3000:] for part in ("eventsource", "sensor")]
+        return "\n".join([*pods, *logs])
 
 
 def named(key: str) -> Json:

@@ -32,12 +32,17 @@ LOOKS = 'tenantctl_webhook_requests_total{result="look"}'
 REFERENCE = {"name": "tenant-upsert", "clusterScope": True}
 
 
-def orders() -> str:
-    """The EventSource that the documentation shows, at this cluster's NATS."""
+def bring_orders(events: Events) -> None:
+    """The EventSource that the documentation shows, at this cluster's NATS; its Secrets are its own.
+
+    One that the bus names too would be mounted twice, which Argo Events cannot.
+    """
     (text,) = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
-    access, trust = argoevents.ACCESS, argoevents.TRUST
-    text = text.replace("nats://nats.example.com:4222", argoevents.url(NAME))
-    return str(text.replace("nats-login", access).replace("nats-ca", trust))
+    login = argoevents.credentials(NAME)
+    events.secret("nats-ca", {"ca.crt": login.pop("ca.crt")})
+    events.secret("nats-login", login)
+    events.apply(text.replace("nats://nats.example.com:4222", argoevents.url(NAME)))
+    eventually(lambda: argoevents.subscribed(NAME, SUBJECT), "the EventSource of orders", state=events.state)
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +60,13 @@ def events(own_fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         place = ("--repository", server.url("fleet.git"), "--interval", "3600", "--webhook", webhook)
         fleet.start_only(further=place, TENANTCTL_CREDENTIALS=str(credentials)).wait_ready()
         made = Events(fleet.lab, secret)
-        made.install("--webhook-url", f"http://{webhook}/webhook", "--event-source", "orders/environments")
-        made.apply(orders())
-        eventually(lambda: argoevents.subscribed(NAME, SUBJECT), "the platform's own EventSource", state=made.state)
-        yield made
-        made.remove()
-        fleet.stop()
+        try:
+            made.install("--webhook-url", f"http://{webhook}/webhook", "--event-source", "orders/environments")
+            bring_orders(made)
+            yield made
+        finally:
+            made.remove()
+            fleet.stop()
 
 
 @pytest.fixture(scope="module")
