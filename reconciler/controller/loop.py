@@ -4,7 +4,6 @@ A trigger is a key or "everything": a new commit, a change of a run, a Job, a re
 answers again, and a long interval for all.
 """
 
-import heapq
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -17,8 +16,8 @@ from reconciler.controller.reconciler import Pass, Reconciler
 from reconciler.controller.settings import Settings
 from reconciler.controller.source import Request, Source
 from reconciler.controller.turns import Call, Turns
+from reconciler.controller.waiting import Waiting
 from reconciler.controller.world import Listeners, RegionWatch, World
-from reconciler.core.action import HoldReason
 from reconciler.core.condition import READY
 from reconciler.core.desired import Desired, changed_keys
 from reconciler.core.errors import Conflict, TenantctlError
@@ -50,11 +49,10 @@ class Loop:
         self._metrics = metrics
         self._add_region = add_region
         self._failures: dict[Key, int] = {}
-        self._waiting: dict[str, dict[Key, tuple[int, int, int, Key]]] = {}
+        self._waiting = Waiting()
         self._turns = Turns()
         self._asked: dict[Key, str] = {}
         self._fresh: dict[Key, str] = {}
-        self._lock = threading.Lock()
         self._workers: list[threading.Thread] = []
         self._stopped = threading.Event()
         self.changed = threading.Event()
@@ -130,7 +128,8 @@ class Loop:
         self._metrics.findings.set(len(desired.findings))
         self._report(desired)
         same = before is not None and before.regions == desired.regions
-        self.queue.add(self._in_order(changed_keys(before, desired) if before and same else self._all()))
+        changed = set(changed_keys(before, desired)) | self._waiting.by_others() if before and same else self._all()
+        self.queue.add(self._in_order(changed))
 
     def source_failed(self, error: TenantctlError) -> None:
         """The repository could not be read; what was read last stays in force."""
@@ -188,6 +187,8 @@ class Loop:
         if isinstance(record, Record) and record.reconcile not in (record.handled, self._asked.get(key)):
             self._asked[key] = record.reconcile
             self.source.ask((key, record.reconcile))
+        if isinstance(record, Record) and record.gone:  # one less that is to be taken away, or that looks renamed
+            self.queue.add(self._in_order(self._waiting.by_others()))
         self.queue.add([key])
         self.changed.set()
 
@@ -239,10 +240,7 @@ class Loop:
 
     def _freed(self, region: str) -> None:
         """A run is over: wake as many of those that wait for a place as could be launched, the first in order."""
-        with self._lock:
-            waiting = self._waiting.get(region, {})
-            first = heapq.nsmallest(2, waiting, key=lambda key: waiting[key])
-        self.queue.add(first)
+        self.queue.add(self._waiting.first(region, 2))
 
     def _rolled(self, region: str) -> None:
         """How far an environment is in a rollout may have changed: look at those whose turn has come by that."""
@@ -257,7 +255,7 @@ class Loop:
 
     def _work(self) -> None:
         while not self._stopped.wait(0.02) and (self.ready() or self._regions_pending()):
-            pass
+            self.queue.add(self._in_order(self._waiting.by_others()))
         while (key := self.queue.get()) is not None:
             try:
                 self._pass(key)
@@ -267,7 +265,7 @@ class Loop:
     def _pass(self, key: Key) -> None:
         desired = self.desired
         assert desired is not None
-        self._wait_no_more(key)
+        self._waiting.forget(key)
         self._turns.forget(key)
         with self._metrics.seconds.time():
             try:
@@ -299,8 +297,9 @@ class Loop:
         self.passed.add(done.key)
         self.changed.set()
         self._metrics.passes.labels(done.event).inc()
-        self._wait_for_place(done)
-        self._call(self._turns.note(done.key, done.decision.holds if done.decision else (), self.world.rollouts))
+        holds = done.decision.holds if done.decision else ()
+        self._waiting.note(done.key, holds, done.place)
+        self._call(self._turns.note(done.key, holds, self.world.rollouts))
         if done.event not in ("unchanged", "held", "in progress"):
             log.info(
                 "reconciled", tenant=done.key.tenant, environment=done.key.environment, did=done.event, run=done.run
@@ -308,29 +307,12 @@ class Loop:
         if done.again_after is not None:
             self.queue.add_after(done.key, done.again_after)
 
-    def _wait_for_place(self, done: Pass) -> None:
-        if done.place:  # an admin process, for which somebody is waiting: first of all
-            with self._lock:
-                self._waiting.setdefault(done.place, {})[done.key] = (-1, 0, 0, done.key)
-        for hold in done.decision.holds if done.decision else ():
-            if hold.reason is HoldReason.IN_FLIGHT_LIMIT and hold.action:
-                region = hold.action.where
-                with self._lock:
-                    self._waiting.setdefault(region, {})[done.key] = hold.action.order
-
-    def _wait_no_more(self, key: Key) -> None:
-        with self._lock:
-            for waiting in self._waiting.values():
-                waiting.pop(key, None)
-
     def _call_next(self) -> None:
         """Call the first of those that wait for a free place: who was woken for it may have had no use for it."""
-        for name, waiting in list(self._waiting.items()):
+        for name in self._waiting.regions():
             listed = self.desired.regions.get(name) if self.desired else None
-            if waiting and listed and self.world.in_flight(name) < listed.in_flight_limit:
-                with self._lock:
-                    first = heapq.nsmallest(1, waiting, key=lambda key: waiting[key])
-                for key in first:
+            if listed and self.world.in_flight(name) < listed.in_flight_limit:
+                for key in self._waiting.first(name, 1):
                     self.queue.add_after(key, RETRY_FIRST)
 
     def _failed(self, key: Key, error: TenantctlError) -> None:
