@@ -224,6 +224,8 @@ class Loop:
 
     def _region_changed(self, region: str, trouble: str) -> None:
         watch = self.world.regions.get(region)
+        if not self._is_unheard(region):
+            self.queue.add(self._in_order(self._waiting.heard(region)))
         if trouble:
             log.warning("region does not answer", region=region, error=trouble)
             self.queue.add(self._in_order(self._under_way(region)))
@@ -254,8 +256,8 @@ class Loop:
     # -- work ------------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        while not self._stopped.wait(0.02) and (self.ready() or self._regions_pending()):
-            self.queue.add(self._in_order(self._waiting.by_others()))
+        while not self._stopped.wait(0.02) and self.ready():
+            pass
         while (key := self.queue.get()) is not None:
             try:
                 self._pass(key)
@@ -265,6 +267,8 @@ class Loop:
     def _pass(self, key: Key) -> None:
         desired = self.desired
         assert desired is not None
+        if self._put_off(key):
+            return
         self._waiting.forget(key)
         self._turns.forget(key)
         with self._metrics.seconds.time():
@@ -281,10 +285,21 @@ class Loop:
         self._settle_accounts(desired)
         self._call_next()
 
-    def _regions_pending(self) -> bool:
-        """Whether a region was not heard of at all yet, neither well nor ill: at the start, wait for the first word."""
-        reflectors: Iterable = (item for region in self.world.regions.values() for item in region.reflectors)  # type: ignore[type-arg]
-        return any(reflector.trouble == "not listed yet" for reflector in reflectors)
+    def _put_off(self, key: Key) -> bool:
+        """Whether it waits for the first word of a region that it is in: at the start nothing is known, well or ill.
+
+        Others do not wait for that region: it may say nothing for as long as a time-out.
+        """
+        unheard = [name for name in self._regions_of(key) if self._is_unheard(name)]
+        for name in unheard:
+            self._waiting.note_unheard(name, key)
+            if not self._is_unheard(name):  # the word came in between
+                return False
+        return bool(unheard)
+
+    def _is_unheard(self, region: str) -> bool:
+        watch = self.world.regions.get(region)
+        return watch is not None and watch.unheard
 
     def _settle_accounts(self, desired: Desired) -> None:
         try:

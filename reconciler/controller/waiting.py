@@ -1,4 +1,5 @@
-"""Who waits for what somebody else does: for a free place in a region, or for others that are taken away or come back.
+"""Who waits for what somebody else does: for a free place in a region, for others that are taken away or come back, or
+for the first word of a region.
 
 Only what saves looking at everybody: forgotten at a restart, when everybody is looked at anyway.
 """
@@ -23,6 +24,7 @@ class Waiting:
     def __init__(self) -> None:
         self._places: dict[str, dict[Key, Order]] = {}
         self._others: set[Key] = set()
+        self._unheard: dict[str, set[Key]] = {}
         self._lock = threading.Lock()
 
     def note(self, key: Key, holds: Iterable[Hold], place: str = "") -> None:
@@ -58,3 +60,13 @@ class Waiting:
         """Those that are held because of other environments."""
         with self._lock:
             return set(self._others)
+
+    def note_unheard(self, region: str, key: Key) -> None:
+        """It is looked at when the region was heard of, well or ill."""
+        with self._lock:
+            self._unheard.setdefault(region, set()).add(key)
+
+    def heard(self, region: str) -> set[Key]:
+        """Those that waited for the region's first word; they do no more."""
+        with self._lock:
+            return self._unheard.pop(region, set())

@@ -7,8 +7,7 @@ import pytest
 from reconciler.controller import safety as module
 from reconciler.core.action import HoldReason
 from reconciler.core.names import Key
-from reconciler.core.record import read_record
-from tests.controller.life import KEYS, Life
+from tests.controller.life import KEYS, Life, word
 from tests.controller.process import Process
 
 A, B, C = KEYS
@@ -41,13 +40,6 @@ def holds(life: Life, process: Process | None = None) -> dict[Key, HoldReason]:
     process.settle()
     found = {key: process.reconciler.preview(key, life.desired).holds for key in KEYS}
     return {key: hold.reason for key, said in found.items() for hold in said}
-
-
-def word(life: Life, key: Key) -> str:
-    """What the record of an environment says of it."""
-    raw = life.control.read("record", key.dotted)
-    assert raw
-    return read_record(raw).conditions[0].reason
 
 
 def decommissioning(life: Life) -> int:
