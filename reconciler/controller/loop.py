@@ -54,6 +54,7 @@ class Loop:
         self._asked: dict[Key, str] = {}
         self._fresh: dict[Key, str] = {}
         self._workers: list[threading.Thread] = []
+        self._silent: dict[str, str] = {}  # what was told of regions that do not answer
         self._stopped = threading.Event()
         self.changed = threading.Event()
         self.passed: set[Key] = set()
@@ -227,9 +228,12 @@ class Loop:
         if not self._is_unheard(region):
             self.queue.add(self._in_order(self._waiting.heard(region)))
         if trouble:
-            log.warning("region does not answer", region=region, error=trouble)
+            if self._silent.get(region) != trouble:  # each of its watches says so
+                log.warning("region does not answer", region=region, error=trouble)
+            self._silent[region] = trouble
             self.queue.add(self._in_order(self._under_way(region)))
         elif watch and not watch.trouble:
+            self._silent.pop(region, None)
             log.info("region answers", region=region)
             self.queue.add(self._in_order(self._all()))
 
