@@ -21,6 +21,7 @@ class Stage(StrEnum):
     """What there is to do about it."""
 
     ASK = "ask for a sync"
+    END = "end Argo CD's own operation, and ask for ours"
     WAIT = "wait"
     FAILED = "failed"
     DONE = "done"
@@ -47,11 +48,21 @@ def judge(live: Json, mark: str, synced: bool = False) -> Judgement:
             Stage.WAIT, f"Argo CD syncs it{_said(last.get('message')) if _mark(last.get('operation')) == mark else ''}"
         )
     if pending or last.get("phase") in ("Running", "Terminating"):
-        return Judgement(Stage.WAIT, "Argo CD is busy with another operation on it")
+        stage = Stage.END if not synced and _repeats(pending, last) else Stage.WAIT
+        return Judgement(stage, f"Argo CD is busy with another operation on it{_said(_why_failed(last, ''))}")
     ours = _mark(last.get("operation")) == mark and last.get("phase") == "Succeeded"
     if not ours and not synced:
         return Judgement(Stage.ASK)
     return _settled(live, status, last)
+
+
+def _repeats(pending: Json | None, last: Json) -> bool:
+    """Whether it is a sync of Argo CD's own that has failed and is tried again, up to five times in three minutes.
+
+    The failure is to be said now, and ours has no repetitions: the reconciler makes new attempts.
+    """
+    automated = bool(((pending or {}).get("initiatedBy") or {}).get("automated"))
+    return automated and last.get("phase") == "Running" and int(last.get("retryCount") or 0) > 0
 
 
 def _mark(operation: Json | None) -> str:
@@ -94,14 +105,14 @@ def _is_old(status: Json, last: Json) -> bool:
     return bool(compared < ended)
 
 
-def _why_failed(last: Json) -> str:
+def _why_failed(last: Json, otherwise: str = "the sync failed") -> str:
     results = (last.get("syncResult") or {}).get("resources") or ()
     bad = [
         _named(item, item.get("message", ""))
         for item in results
         if item.get("status") == "SyncFailed" or item.get("hookPhase") in ("Failed", "Error")
     ]
-    return f"{printable(str(last.get('message', ''))) or 'the sync failed'}{_said('; '.join(bad[:SHOWN]))}"
+    return f"{printable(str(last.get('message', ''))) or otherwise}{_said('; '.join(bad[:SHOWN]))}"
 
 
 def _conditions(status: Json) -> Iterator[str]:

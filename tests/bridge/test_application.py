@@ -12,7 +12,7 @@ from reconciler.bridge.application import run_application
 from reconciler.bridge.exits import DONE, FAILED
 from reconciler.core.application import entry_digest
 from reconciler.core.application_status import MARK
-from reconciler.core.errors import AlreadyExists, Conflict, NotAllowed, Unavailable, Unprocessable
+from reconciler.core.errors import AlreadyExists, Conflict, NotAllowed, NotFound, Unavailable, Unprocessable
 from reconciler.core.outcome import FailureClass, Result
 from reconciler.core.placement import config_map_of
 from reconciler.core.step import Step
@@ -70,6 +70,11 @@ class FakeArgo:
             "health": {"status": self.health},
         }
 
+    def terminate(self, project: str, name: str) -> None:
+        self._called("terminate")
+        assert self.live
+        self.live = {key: value for key, value in self.live.items() if key not in ("operation", "status")}
+
     def _called(self, name: str) -> None:
         self.calls.append(name)
         if self.errors.get(name):
@@ -122,6 +127,24 @@ def test_what_is_waited_out(kube: FakeKube, argo: FakeArgo, call: str, error: Ex
     argo.errors[call] = [error, error]
     assert run(kube) == DONE
     assert argo.calls.count(call) >= 3
+
+
+@pytest.mark.parametrize("late", [0, 1], ids=["ended", "over by itself"])
+def test_a_sync_that_argo_cd_repeats_in_vain_is_ended_and_ours_takes_its_place(
+    kube: FakeKube, argo: FakeArgo, late: int
+) -> None:
+    create = argo.create
+
+    def created(wanted: dict[str, Any]) -> None:
+        create(wanted)
+        operation = {"initiatedBy": {"automated": True}}
+        last = {"phase": "Running", "operation": operation, "retryCount": 1}
+        argo.live = wanted | {"operation": operation, "status": {"operationState": last}}
+
+    argo.create = created  # type: ignore[method-assign]
+    argo.errors["terminate"] = [NotFound("No operation is in progress")] * late
+    assert run(kube) == DONE
+    assert [call for call in argo.calls if call != "find"] == ["create", *["terminate"] * (1 + late), "sync"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,10 @@ OURS, OTHER = (
 )
 
 
+AUTOMATED = {"initiatedBy": {"automated": True}, "retry": {"limit": 5}}
+REFUSED = {"kind": "ConfigMap", "name": "x", "status": "SyncFailed", "message": "is not permitted"}
+
+
 def live(operation=None, last=None, **status):
     made = {"metadata": {}, "spec": {"source": SOURCE}, "status": status}
     if last is not None:
@@ -45,6 +49,21 @@ GOOD = {
         (live(operation=OTHER), Stage.WAIT, "another operation"),
         (live(last=ended("Running", OTHER)), Stage.WAIT, "another operation"),
         (live(last=ended("Terminating", OTHER)), Stage.WAIT, "another operation"),
+        (live(operation=AUTOMATED, last=ended("Running", AUTOMATED)), Stage.WAIT, "another operation"),
+        (
+            live(
+                operation=AUTOMATED,
+                last=ended("Running", AUTOMATED, retryCount=1, message="failed", syncResult={"resources": [REFUSED]}),
+            ),
+            Stage.END,
+            "another operation on it: failed: ConfigMap x: is not permitted",
+        ),
+        (
+            live(operation=AUTOMATED, last=ended("Terminating", AUTOMATED, retryCount=1)),
+            Stage.WAIT,
+            "another operation",
+        ),
+        (live(operation=OTHER, last=ended("Running", OTHER, retryCount=1)), Stage.WAIT, "another operation"),
         (live(last=ended("Failed", message="one or more objects failed")), Stage.FAILED, "one or more objects failed"),
         (live(last=ended("Error", message="no such path")), Stage.FAILED, "no such path"),
         (live(last=ended("Failed", OTHER, message="theirs")), Stage.ASK, ""),
@@ -109,6 +128,8 @@ def test_what_succeeded_is_not_asked_for_again():
     after = live(last=ended(operation={}), **GOOD)
     assert judge(after, "run-1 step", synced=True).stage is Stage.DONE
     assert judge(live(last=ended("Running", {}), **GOOD), "run-1 step", synced=True).stage is Stage.WAIT
+    repeated = live(operation=AUTOMATED, last=ended("Running", AUTOMATED, retryCount=3), **GOOD)
+    assert judge(repeated, "run-1 step", synced=True).stage is Stage.WAIT, "that is Argo CD's own affair"
 
 
 def test_a_failure_names_what_could_not_be_applied():

@@ -28,6 +28,7 @@ from tests.e2e.command import PROGRAM, ROOT, tenantctl
 from tests.e2e.command import environment as environment_of
 from tests.e2e.lab import PREFIX, WORKFLOW, Lab
 from tests.e2e.repository import WHO
+from tests.e2e.waiting import SECONDS
 
 Json = dict[str, Any]
 HERE = "https://kubernetes.default.svc"
@@ -86,7 +87,12 @@ class Bridge:
 
     def wait(self) -> int:
         """Wait for its end; returns its exit code."""
-        said, _ = self.process.communicate(timeout=240)
+        try:
+            said, _ = self.process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            said, _ = self.process.communicate()
+            raise AssertionError(f"after {SECONDS:g} s the bridge had not ended; it said:\n{said}") from None
         print(said)
         assert "Traceback" not in said, said
         return self.process.returncode
