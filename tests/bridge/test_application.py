@@ -18,7 +18,7 @@ from reconciler.core.placement import config_map_of
 from reconciler.core.step import Step
 from tests.bridge.conftest import PLACEMENT, WORLD, FakeKube
 
-UP = Step.parse("application/upsert/portal")
+UP, DOWN = Step.parse("application/upsert/portal"), Step.parse("application/decommission/portal")
 ENTRY = {
     "name": "portal",
     "source": {"repoURL": "https://git.example.com/p.git", "path": "p"},
@@ -98,9 +98,9 @@ def kube() -> FakeKube:
     return made
 
 
-def run(kube: FakeKube, world: Any = OURS) -> int:
+def run(kube: FakeKube, world: Any = OURS, step: Step = UP) -> int:
     fake: Any = kube
-    return run_application(fake, world, UP)
+    return run_application(fake, world, step)
 
 
 def test_it_is_brought_in_the_smallest_number_of_calls(kube: FakeKube, argo: FakeArgo) -> None:
@@ -163,6 +163,18 @@ def test_what_ends_the_step(
     assert outcome
     assert (outcome.reason, outcome.failure) == (reason, failure)
     assert str(error) in outcome.message
+
+
+@pytest.mark.parametrize("step", [UP, DOWN], ids=str)
+def test_an_application_that_is_not_ours_is_left_alone(kube: FakeKube, argo: FakeArgo, step: Step) -> None:
+    argo.live = {"metadata": {"name": "theirs", "labels": {}}, "spec": {}}
+    if step is DOWN:
+        kube.update(CONFIG_MAPS, "workflows", "acme.production", {"data": {"state": "Released"}})
+    assert run(kube, step=step) == FAILED
+    outcome = kube.outcome(step)
+    assert outcome
+    assert (outcome.reason, outcome.failure) == ("ApplicationNotOurs", FailureClass.NEEDS_HUMAN)
+    assert set(argo.calls) == {"find"}
 
 
 def test_silence_has_an_end(kube: FakeKube, argo: FakeArgo, monkeypatch: pytest.MonkeyPatch) -> None:
