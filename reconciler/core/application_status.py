@@ -141,6 +141,18 @@ def _said(text: object) -> str:
     return f": {printable(str(text))}" if text else ""
 
 
+def standing(live: Json) -> str:
+    """What Argo CD says of it now, in one line: in sync and healthy, or what is not."""
+    status = live.get("status") or {}
+    sync = str((status.get("sync") or {}).get("status") or "not compared yet")
+    health = status.get("health") or {}
+    if live["metadata"].get("deletionTimestamp"):
+        return deletion(live)
+    trouble = "; ".join(_conditions(status))
+    bad = "" if health.get("status") == "Healthy" else _listed(status, "health", "Healthy")
+    return f"{sync}, {health.get('status') or 'of unknown health'}{_said(trouble or bad)}"
+
+
 def deletion(live: Json) -> str:
     """How far the deletion of an Application is, in one clause."""
     trouble = "; ".join(_conditions(live.get("status") or {}))

@@ -69,7 +69,7 @@ def _applied(record: Record, declaration: Declaration, revision: str) -> Record:
 
 def _conditions(record: Record, decision: Decision) -> tuple[Condition, ...]:
     if _reconciles(record) and not any(hold.reason.blinds for hold in decision.holds):
-        return _running(record)
+        return _running(record, decision.notice)
     ahead = [hold for hold in decision.holds if not hold.beside]
     if ahead:
         return _holding(ahead[0], bool(decision.action))
@@ -92,12 +92,13 @@ def _word(record: Record) -> str:
     return record.move.phase.value if record.move else "Progressing"
 
 
-def _running(record: Record) -> tuple[Condition, ...]:
+def _running(record: Record, notice: str | None) -> tuple[Condition, ...]:
     claim = record.claim
     assert claim is not None
     steps = "1 step" if len(claim.steps) == 1 else f"{len(claim.steps)} steps"
     verb = "" if claim.verb == Verb.UPSERT else f"{claim.verb} in {claim.region}: "
     message = f"{verb}run {claim.run}, attempt {claim.attempt}, {steps}"
+    message += f"; {notice}" if notice else ""
     return _triple(False, _word(record), message, reconciling=True)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.core.application_status import Stage, deletion, in_progress, judge, succeeded
+from reconciler.core.application_status import Stage, deletion, in_progress, judge, standing, succeeded
 
 SOURCE = {"repoURL": "https://git.example.com/portal.git", "path": "portal", "targetRevision": "HEAD"}
 OURS, OTHER = (
@@ -150,6 +150,29 @@ def test_whose_operation_it_is():
     assert succeeded(live(last=ended()), "run-1 step")
     assert not succeeded(live(last=ended("Failed")), "run-1 step")
     assert not succeeded(live(last=ended(operation=OTHER)), "run-1 step")
+
+
+@pytest.mark.parametrize(
+    ("application", "said"),
+    [
+        (live(), "not compared yet, of unknown health"),
+        (live(**GOOD), "Synced, Healthy"),
+        (
+            live(
+                **GOOD | {"health": {"status": "Degraded"}},
+                resources=[{"kind": "Deployment", "name": "web", "health": {"status": "Degraded", "message": "down"}}],
+            ),
+            "Synced, Degraded: Deployment web: down",
+        ),
+        (
+            live(**GOOD, conditions=[{"type": "ComparisonError", "message": "no such path"}]),
+            "Synced, Healthy: ComparisonError: no such path",
+        ),
+        (live(**GOOD) | {"metadata": {"deletionTimestamp": "2027-01-01T00:00:00Z"}}, "Argo CD deletes it"),
+    ],
+)
+def test_what_is_said_of_it_whoever_synced_it(application, said):
+    assert standing(application) == said
 
 
 def test_how_far_a_deletion_is():

@@ -113,6 +113,14 @@ def test_steps_are_counted_as_people_do(steps: tuple[Any, ...], text: str) -> No
     assert conditions_by_type(after)["Ready"].message.endswith(text)
 
 
+def test_what_a_run_waits_for_stands_beside_its_name() -> None:
+    waits = replace(held(HoldReason.RUN_IN_PROGRESS), notice="portal: Degraded: Deployment web: no image")
+    after = with_status(record(OF, claim=CLAIM), OF, "new", waits, NOW)
+    found = conditions_by_type(after)
+    assert found["Ready"].message.endswith("1 step; portal: Degraded: Deployment web: no image")
+    assert found["Reconciling"].message == found["Ready"].message
+
+
 def test_the_applied_revision_stays_before_a_removal_that_is_held() -> None:
     """Git shows the removal between the applied revision and now (decision 0005): moved past it, it would show none."""
     held_back = held(HoldReason.PROTECTED, replace(ACTION, steps=(), removals=REMOVALS))
