@@ -1,14 +1,9 @@
-"""What Argo CD says of one environment's applications, for `tenantctl describe`.
+"""What Argo CD says of applications of environments, asked with the token that the region's bridges have."""
 
-It is asked now, with the token that the bridges have, where the caller may read that; else the reason why not is said,
-and where to look.
-"""
-
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reconciler.core.names import Key
     from reconciler.core.placement import Placement
     from reconciler.manifests import Settings
 
@@ -16,16 +11,24 @@ Json = dict[str, Any]
 
 
 def application_lines(kube: Any, namespace: str, settings: "Settings", placement: "Placement") -> Iterator[str]:
-    """The applications that are, or may be, in the placement's region, each with how it stands and a link."""
-    from reconciler.core.application import names_of
+    """For `describe`: the applications that are, or may be, in the placement's region, how each stands, and a link.
 
-    names = names_of(placement)
+    Where Argo CD cannot be asked, which may be for lack of rights, the reason is said.
+    """
+    from reconciler.core.application import marks, names_of
+    from reconciler.core.errors import TenantctlError
+
+    names, why = names_of(placement), ""
+    live: Mapping[str, Json] = {}
     if not names:
         return
-    live, why = _asked(kube, namespace, settings, placement.key)
+    try:
+        live = _asked(kube, namespace, settings, marks(placement.key))
+    except TenantctlError as error:
+        why = str(error)
     yield "Applications:"
     for name, full in names.items():
-        yield f"  {name}  {_said(live.get(full)) if live is not None else f'not known: {why}'}"
+        yield f"  {name}  {f'not known: {why}' if why else _said(live.get(full))}"
         if settings.argo_cd:
             yield f"      {settings.argo_cd.rstrip('/')}/applications/{full}"
 
@@ -36,29 +39,34 @@ def _said(live: Json | None) -> str:
     return standing(live) if live is not None else "not in Argo CD"
 
 
-def _asked(kube: Any, namespace: str, settings: "Settings", key: "Key") -> tuple[Mapping[str, Json] | None, str]:
-    """The live applications by name; None, and why, where Argo CD could not be asked."""
-    from reconciler.core.errors import TenantctlError
+def applications_of(kube: Any, namespace: str) -> Callable[[], Mapping[str, Json]]:
+    """How to ask for all applications of a region's environments, by name; each call reads settings and token anew."""
+
+    def ask() -> Mapping[str, Json]:
+        from reconciler.adapters.kube.resources import NAMESPACES
+        from reconciler.core import labels
+        from reconciler.manifests.render import installed
+
+        settings = installed(kube.find(NAMESPACES, None, labels.CONTROL_NAMESPACE))
+        return _asked(kube, namespace, settings, {labels.MANAGED_BY: labels.MANAGER})
+
+    return ask
+
+
+def _asked(kube: Any, namespace: str, settings: "Settings", marks: Mapping[str, str]) -> Mapping[str, Json]:
+    """The applications that carry the marks, by name. Raises TenantctlError where Argo CD cannot be asked."""
+    from reconciler.adapters.argocd import checked
+    from reconciler.core.errors import NotFound
     from reconciler.manifests import argo_cd
 
     if not settings.argo_cd:
-        return None, "no Argo CD is set up in this cluster (tenantctl install --argo-cd URL)"
-    try:
-        secret = argo_cd.find(kube, namespace)
-        if secret is None:
-            return None, f"there is no Secret {namespace}/{argo_cd.NAME} with its token"
-        return _live(settings, secret, key), ""
-    except TenantctlError as error:
-        return None, str(error)
-
-
-def _live(settings: "Settings", secret: tuple[str, str], key: "Key") -> Mapping[str, Json]:
-    from reconciler.adapters.argocd import checked
-    from reconciler.core.application import marks
-
+        raise NotFound("no Argo CD is set up in this cluster (tenantctl install --argo-cd URL)")
+    secret = argo_cd.find(kube, namespace)
+    if secret is None:
+        raise NotFound(f"there is no Secret {namespace}/{argo_cd.NAME} with its token")
     client = checked(settings.argo_cd, *secret)
     try:
-        found = client.select(settings.argo_cd_project, marks(key))
+        found = client.select(settings.argo_cd_project, marks)
     finally:
         client.close()
     return {item["metadata"]["name"]: item for item in found}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core import labels
+from reconciler.core.application_status import ailment
 from reconciler.core.declaration import DIGEST_LENGTH, canonical
 from reconciler.core.declaration import digest as digest_of
 from reconciler.core.names import Key
@@ -25,6 +26,24 @@ SAID_MAX = 300  # bytes, of what Argo CD says, in a record's conditions
 # Argo CD goes on syncing by itself: it follows the repository and heals what somebody changes; we only ever ask for one
 # sync per step and wait for that.
 POLICY: Json = {"automated": {"prune": True, "selfHeal": True}}
+
+
+Brought = Mapping[str, Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Applications:
+    """How an environment's applications stand that were brought.
+
+    `unwell`: what Argo CD says of those that are not well; None while that is not known. `gone`: the steps of those
+    that are not there any more.
+    """
+
+    unwell: str | None = ""
+    gone: frozenset[Step] = frozenset()
+
+
+WELL = Applications()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +149,26 @@ def waiting(outcomes: Iterable[Outcome], run: str) -> str:
     return cut(
         "; ".join(f"{each.step.name}: {each.message}" for each in found if each.result is Result.RUNNING), SAID_MAX
     )
+
+
+def brought(placement: Placement) -> Brought:
+    """The outcomes of the declared applications that were brought to Argo CD, by their names there."""
+    if placement.state is not State.ACTIVE or not placement.spec.get("applications"):
+        return {}
+    steps, region = application_steps(placement.spec), str(placement.spec["region"])
+    found = {step: placement.outcomes[step] for step in steps if step in placement.outcomes}
+    return {
+        application_name(placement.key, step.name, region): outcome
+        for step, outcome in found.items()
+        if outcome.result is Result.SUCCEEDED
+    }
+
+
+def stand(found: Brought, live: Mapping[str, Json]) -> Applications:
+    """How those stand that were brought, by what Argo CD has now."""
+    told = ((outcome.step.name, ailment(live.get(name))) for name, outcome in found.items())
+    text = cut("; ".join(f"{name}: {said}" for name, said in told if said), SAID_MAX)
+    return Applications(text, frozenset(outcome.step for name, outcome in found.items() if name not in live))
 
 
 def names_of(placement: Placement) -> dict[str, str]:

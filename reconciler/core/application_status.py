@@ -14,6 +14,7 @@ from reconciler.core.text import printable
 Json = dict[str, Any]
 
 MARK = "tenantctl"  # name of the info that an operation of ours carries; its value is run and step
+ILL = frozenset({"Degraded", "Missing", "Unknown"})  # else it is Healthy, Progressing or Suspended
 SHOWN = 3  # resources named in a message
 
 
@@ -151,6 +152,15 @@ def standing(live: Json) -> str:
     trouble = "; ".join(_conditions(status))
     bad = "" if health.get("status") == "Healthy" else _listed(status, "health", "Healthy")
     return f"{sync}, {health.get('status') or 'of unknown health'}{_said(trouble or bad)}"
+
+
+def ailment(live: Json | None) -> str:
+    """Why an application that was brought is not well now; empty when it is, or is on its way to a newer commit."""
+    if live is None:
+        return "not in Argo CD"
+    status = live.get("status") or {}
+    ill = (status.get("health") or {}).get("status") in ILL or any(_conditions(status))
+    return standing(live) if ill or live["metadata"].get("deletionTimestamp") else ""
 
 
 def deletion(live: Json) -> str:

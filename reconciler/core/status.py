@@ -12,6 +12,7 @@ from reconciler.core.record import Record
 from reconciler.core.step import Verb
 from reconciler.core.times import parse_rfc3339, rfc3339
 
+NOT_HEALTHY = "ApplicationNotHealthy"  # all is done, and Argo CD goes on with its own part
 DONE = "all that is declared is done"
 
 
@@ -77,6 +78,10 @@ def _conditions(record: Record, decision: Decision) -> tuple[Condition, ...]:
         return _triple(False, _word(record), _pending(decision), reconciling=True)
     if record.gone:
         return _triple(True, "Decommissioned", f"decommissioned at {record.gone}")
+    if decision.unwell:
+        return _triple(False, NOT_HEALTHY, decision.unwell, reconciling=True)
+    if decision.unwell is None and record.conditions and record.conditions[0].reason == NOT_HEALTHY:
+        return record.conditions[:3]
     if decision.notice is None and record.conditions and record.conditions[0].status:
         return record.conditions[:3]  # what it says cannot be judged now
     beside = [hold.message for hold in decision.holds]

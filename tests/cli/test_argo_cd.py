@@ -52,7 +52,7 @@ def test_namespaces_are_created_only_where_argo_cd_is_set_up(kube, token):
     creates = lambda: [path for path in kube.objects if path.endswith("/tenantctl-applications")]  # noqa: E731
     assert creates() == []
     assert run(["install", *URL, "--argo-cd-token", str(token)]) == 0
-    assert len(creates()) == 4
+    assert len(creates()) == 6
     assert run(["install", "--argo-cd", ""]) == 0
     assert creates() == []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.core.application_status import Stage, deletion, in_progress, judge, standing, succeeded
+from reconciler.core.application_status import Stage, ailment, deletion, in_progress, judge, standing, succeeded
 
 SOURCE = {"repoURL": "https://git.example.com/portal.git", "path": "portal", "targetRevision": "HEAD"}
 OURS, OTHER = (
@@ -173,6 +173,26 @@ def test_whose_operation_it_is():
 )
 def test_what_is_said_of_it_whoever_synced_it(application, said):
     assert standing(application) == said
+
+
+@pytest.mark.parametrize("health", ["Healthy", "Progressing", "Suspended"])
+def test_what_is_on_its_way_is_not_ill(health):
+    moving = live(**GOOD | {"sync": GOOD["sync"] | {"status": "OutOfSync"}, "health": {"status": health}})
+    assert ailment(moving) == ""
+
+
+@pytest.mark.parametrize(
+    ("application", "said"),
+    [
+        (None, "not in Argo CD"),
+        (live(**GOOD | {"health": {"status": "Degraded"}}), "Synced, Degraded"),
+        (live(**GOOD | {"health": {"status": "Missing"}}), "Synced, Missing"),
+        (live(**GOOD, conditions=[{"type": "SyncError", "message": "no"}]), "Synced, Healthy: SyncError: no"),
+        (live(**GOOD) | {"metadata": {"deletionTimestamp": "2027-01-01T00:00:00Z"}}, "Argo CD deletes it"),
+    ],
+)
+def test_what_is_ill(application, said):
+    assert ailment(application) == said
 
 
 def test_how_far_a_deletion_is():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.action import HoldReason
-from reconciler.core.application import application_steps, entry_digest
+from reconciler.core.application import Applications, application_steps, entry_digest
 from reconciler.core.attempts import Attempts
 from reconciler.core.claim import Claim
 from reconciler.core.conclude import Backoff, conclude
@@ -53,6 +53,24 @@ def test_a_declared_application_is_a_step() -> None:
     assert action.steps == (UP,)
     assert [str(reason) for reason in action.reasons] == ["portal: not run here yet"]
     assert decided(of, seen(of, brought(of))).action is None
+
+
+def test_what_argo_cd_says_is_told_once_all_is_done_and_plans_nothing() -> None:
+    of = declaration(applications=[PORTAL])
+    degraded = Applications("portal: Synced, Degraded")
+    ill = replace(seen(of, brought(of)), applications=degraded)
+    assert decided(of, ill) == Decision(KEY, unwell="portal: Synced, Degraded")
+    assert decided(of, replace(seen(of), applications=degraded)).action.steps == (UP,)
+
+
+def test_one_that_is_not_in_argo_cd_any_more_is_brought_again() -> None:
+    of = declaration(applications=[PORTAL, PORTAL | {"name": "shop"}])
+    shop = replace(brought(of, PORTAL | {"name": "shop"}), step=Step.parse("application/upsert/shop"))
+    found = replace(seen(of, brought(of), shop), applications=Applications("portal: not in Argo CD", frozenset({UP})))
+    action = decided(of, found).action
+    assert action.steps == (UP,)
+    assert [str(reason) for reason in action.reasons] == ["portal: not in Argo CD any more"]
+    assert UP not in decided(declaration(deletionProtection=False), found).action.steps, "wanted no more"
 
 
 def test_it_is_done_by_its_own_entry_alone() -> None:
