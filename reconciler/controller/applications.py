@@ -34,13 +34,16 @@ class ApplicationWatch:
     ) -> None:
         self._region, self._placements, self._ask, self._told = region, placements, ask, told
         self._stopped = threading.Event()
-        self._said: dict[Key, tuple[Brought, Applications]] | None = None
+        self._said: dict[Key, tuple[Brought, Applications]] = {}
         self.trouble = ""
 
     def run(self, seconds: float) -> None:
         """Look until `stop`, and wait so long after each; one call tells of all applications of the region."""
         while True:
+            before = self.trouble
             self.look()
+            if self.trouble and self.trouble != before:
+                log.warning("applications not known", region=self._region, error=self.trouble)
             if self._stopped.wait(seconds):
                 return
 
@@ -54,14 +57,12 @@ class ApplicationWatch:
         try:
             live = self._ask() if here else {}
         except TenantctlError as error:
-            if str(error) != self.trouble:
-                log.warning("applications not known", region=self._region, error=str(error))
             self.trouble = str(error)
             return
         self.trouble = ""
         before, self._said = self._said, {key: (found, stand(found, live)) for key, found in here.items()}
-        for key in here.keys() | (before or {}).keys():
-            if before is None or before.get(key) != self._said.get(key):
+        for key in here.keys() | before.keys():
+            if before.get(key) != self._said.get(key):
                 self._told(key)
 
     def stand(self, placement: Placement) -> Applications:
@@ -69,7 +70,8 @@ class ApplicationWatch:
 
         Well, where they were brought anew since: their steps have just seen them so.
         """
-        if self._said is None:
-            return Applications(None)
-        found, said = self._said.get(placement.key, (None, WELL))
-        return said if found == brought(placement) else WELL
+        here = brought(placement)
+        if not here:
+            return WELL
+        found, said = self._said.get(placement.key, ({}, Applications(None)))
+        return said if found in ({}, here) else WELL

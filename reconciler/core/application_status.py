@@ -14,7 +14,9 @@ from reconciler.core.text import printable
 Json = dict[str, Any]
 
 MARK = "tenantctl"  # name of the info that an operation of ours carries; its value is run and step
-ILL = frozenset({"Degraded", "Missing", "Unknown"})  # else it is Healthy, Progressing or Suspended
+# Else it is Healthy, Progressing, Suspended, or Missing: then something of a newer commit is not made yet, and an error
+# condition says so if it cannot be.
+ILL = frozenset({"Degraded", "Unknown"})
 SHOWN = 3  # resources named in a message
 
 

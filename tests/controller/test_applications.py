@@ -88,6 +88,16 @@ def test_where_nothing_was_brought_nothing_is_asked(found: Placement) -> None:
     assert (region.look(), region.asked) == ("", 0)
 
 
+def test_before_it_was_asked_about_nothing_is_known() -> None:
+    """Such as after a restart, when the first look comes before the placements are read."""
+    region = Region(placement())
+    assert region.watch.stand(region.placements[0]).unwell is None
+    region.placements = []
+    region.watch.look()
+    assert region.watch.stand(placement()).unwell is None
+    assert region.watch.stand(placed(declaration())) == WELL
+
+
 def test_what_was_brought_anew_since_is_well_until_the_next_look() -> None:
     """Its step has just seen it Healthy; the older word would be about what was there before."""
     region = Region(placement())

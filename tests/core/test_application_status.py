@@ -175,7 +175,7 @@ def test_what_is_said_of_it_whoever_synced_it(application, said):
     assert standing(application) == said
 
 
-@pytest.mark.parametrize("health", ["Healthy", "Progressing", "Suspended"])
+@pytest.mark.parametrize("health", ["Healthy", "Progressing", "Suspended", "Missing"])
 def test_what_is_on_its_way_is_not_ill(health):
     moving = live(**GOOD | {"sync": GOOD["sync"] | {"status": "OutOfSync"}, "health": {"status": health}})
     assert ailment(moving) == ""
@@ -186,7 +186,7 @@ def test_what_is_on_its_way_is_not_ill(health):
     [
         (None, "not in Argo CD"),
         (live(**GOOD | {"health": {"status": "Degraded"}}), "Synced, Degraded"),
-        (live(**GOOD | {"health": {"status": "Missing"}}), "Synced, Missing"),
+        (live(**GOOD | {"health": {"status": "Unknown"}}), "Synced, Unknown"),
         (live(**GOOD, conditions=[{"type": "SyncError", "message": "no"}]), "Synced, Healthy: SyncError: no"),
         (live(**GOOD) | {"metadata": {"deletionTimestamp": "2027-01-01T00:00:00Z"}}, "Argo CD deletes it"),
     ],
