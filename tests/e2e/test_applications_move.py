@@ -2,6 +2,7 @@
 first, then its source's goes with all that it deployed.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,14 @@ UP, DOWN = Step.parse("application/upsert/portal"), Step.parse("application/deco
 
 
 @pytest.fixture(scope="module")
-def served(both: Regions, delivery: Delivery, tmp_path_factory: pytest.TempPathFactory) -> Delivery:
+def served(both: Regions, delivery: Delivery, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivery]:
     """The other region knows the same Argo CD, with a project and a token of its own."""
     argocd.know(delivery.argo, both.east.cluster)
     folder: Path = tmp_path_factory.mktemp("east")
     delivery.install_in(both.east, project="tenants-east", cluster=both.east.cluster.api, folder=folder)
-    return delivery
+    yield delivery
+    delivery.sweep()
+    argocd.forget(delivery.argo, both.east.cluster)
 
 
 def test_the_targets_application_comes_before_the_sources_goes(moving: Fleet, both: Regions, served: Delivery) -> None:
