@@ -131,7 +131,7 @@ def _examples(text: str) -> Iterator[tuple[str, str, int]]:
 
 def _mentioned(document: Path) -> Iterator[str]:
     """Every `tenantctl …` of a document that is meant to be typed."""
-    text = document.read_text()
+    text = document.read_text().replace("\\\n", " ")  # a command may go on in the next line
     lines = [line for block in BLOCK.findall(text) for line in block[1].splitlines()]
     prose = BLOCK.sub("", text)
     lines += [line[4:] for line in prose.splitlines() if line.startswith("    ")]
@@ -179,6 +179,7 @@ def _reasons() -> set[str]:
     sources = [
         (conclude, r'stalled="(\w+)"'),
         (status, r'_triple\(\w+, "(\w+)"'),
+        (status, r'NOT_HEALTHY = "(\w+)"'),
         (status, r'if record.move else "(\w+)"'),
         (reconciler, r'NotAllowed: "(\w+)"'),
         (reconciler, r'known.get\(type\(error\), "(\w+)"\)'),

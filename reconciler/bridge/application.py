@@ -117,6 +117,8 @@ def _looked(look: Callable[[], Verdict | Waiting], heard: float) -> Verdict | Wa
     """One look; which errors are waited out, and which end the step."""
     try:
         return look()
+    except StepFailed as error:
+        return error.verdict
     except Unavailable as error:
         if time.monotonic() - heard > SILENCE_SECONDS:
             return failed(FailureClass.TRANSIENT, "ArgoCDUnavailable", str(error))

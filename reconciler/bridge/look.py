@@ -3,6 +3,7 @@
 A look begins with what Argo CD says now, so it may be repeated, by this bridge or the next; `bridge.application` does.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from reconciler.adapters.argocd import ArgoCD
@@ -23,7 +24,7 @@ from reconciler.core.application import (
     replaced,
 )
 from reconciler.core.application_status import MARK, Judgement, Stage, deletion, judge, succeeded
-from reconciler.core.errors import AlreadyExists, NotAllowed
+from reconciler.core.errors import AlreadyExists, NotAllowed, NotFound
 from reconciler.core.outcome import FailureClass, Outcome, Result
 from reconciler.core.placement import State
 from reconciler.core.verdict import Verdict, failed
@@ -72,6 +73,9 @@ class Upsert:
         if found.stage is Stage.ASK:
             self.argo.sync(self.task.home.project, self.task.order.name, (MARK, self.task.mark))
             return "Syncing", "asked Argo CD for a sync"
+        if found.stage is Stage.END:
+            with suppress(NotFound):  # it has ended by itself meanwhile
+                self.argo.terminate(self.task.home.project, self.task.order.name)
         if found.stage is Stage.FAILED:
             return failed(None, "SyncFailed", f"application {self.task.order.name}: {found.message}")
         if found.stage is Stage.DONE:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from reconciler.core.names import Key
     from reconciler.core.placement import Placement
     from reconciler.core.record import Record
+    from reconciler.manifests import Settings
 
 
 @click.group(
@@ -31,19 +32,37 @@ def command() -> None:
 @click.option("--namespace", help="The workflow namespace.", default="tenantctl-workflows", show_default=True)
 @cluster_options
 def environment(key: "Key", namespace: str, context: str | None, kubeconfig: str | None) -> int:
-    """Show its policy, where it is, what its steps came to, its conditions and its history."""
+    """Show its policy, where it is, what its steps came to, what Argo CD says of its applications, and its history."""
     from reconciler.adapters.kube import connect
-    from reconciler.adapters.kube.resources import CONFIG_MAPS
+    from reconciler.adapters.kube.resources import CONFIG_MAPS, NAMESPACES
+    from reconciler.cli.applications import application_lines
     from reconciler.cli.records import fleet_of, record_of, suspensions_of
+    from reconciler.core import labels
     from reconciler.core.placement import read_placement
+    from reconciler.manifests.render import installed
 
     kube = connect(context, kubeconfig)
     record = record_of(kube, key)
     raw = kube.find(CONFIG_MAPS, namespace, key.dotted)
     suspended = suspensions_of(record, fleet_of(kube))
-    steps = _step_lines(read_placement(raw) if raw else None)
-    data("\n".join([*_record_lines(record, suspended), *steps, *_history_lines(record)]))
+    placement = read_placement(raw) if raw else None
+    settings = installed(kube.find(NAMESPACES, None, labels.CONTROL_NAMESPACE))
+    applications = application_lines(kube, namespace, settings, placement) if placement else ()
+    links = _link_lines(key, namespace, settings)
+    lines = [*_record_lines(record, suspended), *links, *_step_lines(placement), *applications]
+    data("\n".join([*lines, *_history_lines(record)]))
     return 0
+
+
+def _link_lines(key: "Key", namespace: str, settings: "Settings") -> Iterator[str]:
+    """Where its runs are on Argo Workflows' pages, if the installation knows those."""
+    from urllib.parse import urlencode
+
+    from reconciler.core import labels
+
+    if settings.argo_server:
+        marks = [("label", f"{labels.TENANT}={key.tenant}"), ("label", f"{labels.ENVIRONMENT}={key.environment}")]
+        yield f"Runs:         {settings.argo_server.rstrip('/')}/workflows/{namespace}?{urlencode(marks, safe='/')}"
 
 
 def _record_lines(record: "Record", suspended: "list[Suspension]") -> Iterator[str]:

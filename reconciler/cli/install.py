@@ -77,7 +77,7 @@ def _interval(context: click.Context, parameter: click.Parameter, value: float |
 @click.option("--argo-cd-authority", metavar="FILE", help="The certificate of its signer, where it is not public.")
 @click.option("--export", is_flag=True, help="Print the manifests; no cluster is needed.")
 @click.option("--export-argo-cd", is_flag=True, help="Print what Argo CD's administrators take over.")
-@click.option("--argo-server", metavar="URL", help="With --export-argo-cd: where its links to runs lead.")
+@click.option("--argo-server", metavar="URL", help="Argo Workflows' pages, where links to runs lead.")
 @click.option("--export-argo-events", is_flag=True, help="Print what starts upserts, and the reconciler, by events.")
 @click.option(
     "--argo-events-namespace", metavar="NS", default="argo-events", show_default=True,
@@ -101,8 +101,8 @@ def _interval(context: click.Context, parameter: click.Parameter, value: float |
 def command(
     context: str | None, kubeconfig: str | None, export: bool, namespaces: tuple[str, ...], no_reconciler: bool,
     dry_run: bool, wait: bool, timeout: float, archives_credentials: str | None, argo_cd_token: str | None,
-    argo_cd_authority: str | None, export_argo_cd: bool, argo_server: str | None, export_argo_events: bool,
-    argo_events_namespace: str, event_sources: tuple[str, ...], webhook_url: str, **given: Any,
+    argo_cd_authority: str | None, export_argo_cd: bool, export_argo_events: bool, argo_events_namespace: str,
+    event_sources: tuple[str, ...], webhook_url: str, **given: Any,
 ) -> int:  # fmt: skip
     """Install tenantctl into a cluster, or upgrade it; the same command again changes nothing.
 
@@ -111,7 +111,7 @@ def command(
     """
     _check(given, namespaces)
     if export_argo_cd:
-        return _print_for_argo_cd(given, argo_server or "")
+        return _print_for_argo_cd(given)
     if export_argo_events:
         return _print_for_argo_events(given, argo_events_namespace, event_sources, webhook_url)
     if export or namespaces:
@@ -137,26 +137,20 @@ def _check(given: dict[str, Any], namespaces: tuple[str, ...]) -> None:
         from reconciler.adapters.objectstore import read_location
 
         read_location(given["archives"])
-    _check_argo_cd(given["argo_cd"], given["argo_cd_cluster"], given["argo_cd_project"])
+    _check_url("--argo-server", given["argo_server"], "https://argo.example.com")
+    _check_url("--argo-cd", given["argo_cd"], "https://argocd.example.com")
+    _check_url("--argo-cd-cluster", given["argo_cd_cluster"], "https://10.0.0.1:6443")
+    if given["argo_cd_project"] and not is_name(given["argo_cd_project"], 63):
+        raise UsageError(f"--argo-cd-project: '{given['argo_cd_project']}' is no name of a project")
     for option in ("controllers", "annotations"):
         for text in given[option]:
             if not re.fullmatch(r"[A-Za-z0-9:._/@-]+", text):
                 raise UsageError(f"'{text}' has characters that no user and no annotation has")
 
 
-def _check_argo_cd(url: str | None, cluster: str | None, project: str | None) -> None:
-    from reconciler.core.names import is_name
-
-    for option, text in (("--argo-cd", url), ("--argo-cd-cluster", cluster)):
-        if text:
-            _check_url(option, text)
-    if project and not is_name(project, 63):
-        raise UsageError(f"--argo-cd-project: '{project}' is no name of a project")
-
-
-def _check_url(option: str, text: str) -> None:
-    if not re.fullmatch(r"https?://[^\s/@]+(/[^\s]*)?", text):
-        raise UsageError(f"{option}: '{text}' is no URL like https://argocd.example.com")
+def _check_url(option: str, text: str | None, like: str) -> None:
+    if text and not re.fullmatch(r"https?://[^\s/@]+(/[^\s]*)?", text):
+        raise UsageError(f"{option}: '{text}' is no URL like {like}")
 
 
 def _print(given: dict[str, Any], namespaces: tuple[str, ...], no_reconciler: bool) -> int:
@@ -171,14 +165,14 @@ def _print(given: dict[str, Any], namespaces: tuple[str, ...], no_reconciler: bo
     return 0
 
 
-def _print_for_argo_cd(given: dict[str, Any], argo_server: str) -> int:
+def _print_for_argo_cd(given: dict[str, Any]) -> int:
     from reconciler.manifests import Settings
     from reconciler.manifests.render import for_argo_cd
 
-    data("\n---\n".join(as_yaml(item) for item in for_argo_cd(Settings().changed(given), argo_server)))
+    data("\n---\n".join(as_yaml(item) for item in for_argo_cd(Settings().changed(given))))
     if not given["repository"]:
         note("with --repository URL also the ApplicationSet that brings providers' templates to their namespaces")
-    if not argo_server:
+    if not given["argo_server"]:
         note("with --argo-server URL also links from Argo CD's pages to the runs")
     return 0
 
@@ -190,7 +184,7 @@ def _print_for_argo_events(given: dict[str, Any], namespace: str, sources: tuple
 
     if not is_name(namespace, 63):
         raise UsageError(f"--argo-events-namespace: '{namespace}' is no namespace")
-    _check_url("--webhook-url", webhook_url)
+    _check_url("--webhook-url", webhook_url, "https://tenantctl.example.com/webhook")
     url = "" if given["webhook"] is False else webhook_url
     items = for_argo_events(Settings().changed(given), namespace, url, [_event(text) for text in sources])
     data("\n---\n".join(as_yaml(item) for item in items))

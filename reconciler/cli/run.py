@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 @click.option(
     "--resync", default=600.0, show_default=True, metavar="SECONDS", help="How often everything is looked at."
 )
+@click.option(
+    "--applications-interval", default=30.0, show_default=True, metavar="SECONDS", type=click.FloatRange(min=0.1),
+    help="How often Argo CD is asked how the applications of environments stand.",
+)  # fmt: skip
 @click.option("--workers", default=4, show_default=True, type=click.IntRange(1, 64), help="Environments at a time.")
 @click.option("--retry-wait", default=10.0, show_default=True, metavar="SECONDS", help="The wait before attempt 2.")
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Health and metrics.")
@@ -37,6 +41,7 @@ def command(
     once: bool,
     interval: float,
     resync: float,
+    applications_interval: float,
     workers: int,
     retry_wait: float,
     listen: str,
@@ -57,7 +62,10 @@ def command(
     from reconciler.core.conclude import Backoff
 
     configure_logging(log_format)
-    settings = Settings(interval=interval, resync=resync, workers=workers, backoff=Backoff(first=retry_wait))
+    settings = Settings(
+        interval=interval, resync=resync, applications=applications_interval, workers=workers,
+        backoff=Backoff(first=retry_wait),
+    )  # fmt: skip
     place = Place(context, kubeconfig, local_region)
     if once:
         return _once(place, repository, ref, settings)

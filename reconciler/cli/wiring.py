@@ -12,6 +12,7 @@ from reconciler.adapters.git import Repository
 from reconciler.adapters.kube import Kube, NoCluster, connect
 from reconciler.adapters.kube.connect import in_cluster
 from reconciler.adapters.kube.state import Fleets, Records
+from reconciler.cli.applications import applications_of
 from reconciler.controller.history import GitHistory
 from reconciler.controller.reconciler import Reconciler
 from reconciler.controller.settings import Settings
@@ -79,7 +80,12 @@ def region_cluster(place: Place, control: Kube, region: Region) -> Kube:
 def region_factory(place: Place, control: Kube, listeners: Listeners) -> Callable[[Region], RegionWatch]:
     """How a region that was declared becomes one that is watched."""
     annotations = lifecycle_annotations(os.environ)
-    return lambda region: RegionWatch(region, region_cluster(place, control, region), listeners, annotations)
+
+    def watch(region: Region) -> RegionWatch:
+        kube = region_cluster(place, control, region)
+        return RegionWatch(region, kube, listeners, annotations, applications_of(kube, region.workflow_namespace))
+
+    return watch
 
 
 def synced_world(place: Place, desired: Desired, listeners: Listeners | None = None) -> tuple[World, Records]:
@@ -96,6 +102,7 @@ def synced_world(place: Place, desired: Desired, listeners: Listeners | None = N
     reflectors = [item for region in world.regions.values() for item in region.reflectors]
     with ThreadPoolExecutor(max_workers=8) as pool:
         list(pool.map(_sync, reflectors))
+        list(pool.map(lambda region: region.applications.look(), world.regions.values()))
     return world, Records(control, labels.CONTROL_NAMESPACE)
 
 

@@ -162,12 +162,14 @@ class Loop:
         self.world.regions = {**self.world.regions, region.name: watch}
         for reflector in watch.reflectors:
             _thread(reflector.run)
+        _thread(lambda: watch.applications.run(self._settings.applications))
 
     def _forget_region(self, watch: RegionWatch, why: str) -> None:
         log.warning("region not watched", region=watch.name, context=watch.region.context, why=why)
         self.world.regions = {name: each for name, each in self.world.regions.items() if each is not watch}
         for reflector in watch.reflectors:
             reflector.stop()
+        watch.applications.stop()
 
     def _in_order(self, keys: Iterable[Key]) -> list[Key]:
         """By ring, then by name: the order in which places are given away when there are too few."""

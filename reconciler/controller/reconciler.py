@@ -18,6 +18,8 @@ from reconciler.controller.sweep import Sweep, fresh_run
 from reconciler.controller.world import RegionWatch, World
 from reconciler.core.action import Action, ActionKind, Hold, HoldReason
 from reconciler.core.admin import Answer, conclude_admin, is_admin
+from reconciler.core.application import waiting
+from reconciler.core.claim import Claim
 from reconciler.core.conclude import conclude, is_over
 from reconciler.core.decide import Decision, decide
 from reconciler.core.desired import Desired
@@ -300,10 +302,16 @@ class Reconciler:
         claim = record.claim
         assert claim is not None
         hold = Hold(record.key, HoldReason.RUN_IN_PROGRESS, f"run {claim.run} is in progress")
-        running = Decision(record.key, None, (hold,))
+        running = Decision(record.key, None, (hold,), self._waits_for(record.key, claim))
         decision = self.preview(record.key, desired) if is_admin(claim.verb) else running
         self._write(record, self._with_status(record, desired, decision))
         return Pass(record.key, "in progress", claim.run, again_after=again_after)
+
+    def _waits_for(self, key: Key, claim: Claim) -> str:
+        """What Argo CD says of applications that are on their way."""
+        region = self._world.regions.get(claim.region)
+        placement = region.placement(key) if region else None
+        return waiting(placement.outcomes.values(), claim.run) if isinstance(placement, Placement) else ""
 
     def _finish(self, record: Record, region: RegionWatch, desired: Desired) -> Pass:
         """Close the claim if its run is over, by live reads: a watch may lag behind what it is judged by."""

@@ -11,6 +11,7 @@ class Settings:
 
     interval: float = 60
     resync: float = 600
+    applications: float = 30
     workers: int = 4
     backoff: Backoff = field(default_factory=Backoff)
     keep_stopped_copies: float = 24 * 3600

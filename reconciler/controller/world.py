@@ -10,9 +10,11 @@ from reconciler.adapters.kube.reflector import NOT_LISTED_YET, Reflector
 from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS, NAMESPACES, WORKFLOWS
 from reconciler.adapters.kube.state import RegionState
 from reconciler.adapters.kube.store import Store
+from reconciler.controller.applications import ApplicationWatch
 from reconciler.controller.fleet_rollouts import FleetRollouts
 from reconciler.controller.rollouts import RegionRollouts
 from reconciler.core import labels
+from reconciler.core.application import WELL
 from reconciler.core.declaration import Declaration
 from reconciler.core.discovery import hashes_of
 from reconciler.core.fleet import EVERYTHING, Fleet, Scope, read_fleet
@@ -27,6 +29,7 @@ from reconciler.core.step import Step, Verb
 from reconciler.core.wanted import of_verb
 
 Json = dict[str, Any]
+Ask = Callable[[], Mapping[str, Json]]
 LIFECYCLE_JOBS = "lifecycle jobs"
 
 
@@ -57,7 +60,9 @@ class Listeners:
 class RegionWatch:
     """What one region holds: its placements, runs, lifecycle Jobs, copies and enabled namespaces."""
 
-    def __init__(self, region: Region, kube: Kube, listeners: Listeners, annotations: Sequence[str]) -> None:
+    def __init__(
+        self, region: Region, kube: Kube, listeners: Listeners, annotations: Sequence[str], ask: Ask = dict
+    ) -> None:
         self.region = region
         self.name = region.name
         self.kube = kube
@@ -71,6 +76,7 @@ class RegionWatch:
         self.jobs: Store[LifecycleJob | Copy] = Store(_job_reader(annotations), _job_group, self._job_changed)
         self.namespaces: Store[str] = Store(lambda raw: str(raw["metadata"]["name"]), lambda name: None, self._enabled)
         self.reflectors = self._reflectors(region.workflow_namespace)
+        self.applications = ApplicationWatch(region.name, self._placed, ask, listeners.key)
 
     def _reflectors(self, namespace: str) -> list[Reflector]:
         told = self._trouble_changed
@@ -141,6 +147,9 @@ class RegionWatch:
         """The placement of one environment."""
         return self.placements.get(self.state.namespace, key.dotted)
 
+    def _placed(self) -> list[Placement]:
+        return [found for found in self.placements.values() if isinstance(found, Placement)]
+
     def recorded(self, key: Key) -> None:
         """The record of an environment changed, by which it may take part in rollouts, or not, or be held."""
         self.rollouts.touch(key)
@@ -206,6 +215,8 @@ class World:
         """Stop every reflector."""
         for reflector in self.reflectors():
             reflector.stop()
+        for region in self.regions.values():
+            region.applications.stop()
 
     def record(self, key: Key) -> Record | Damaged | None:
         """The record of one environment."""
@@ -257,6 +268,7 @@ class World:
             fleet=self.fleet,
             sites={name: self._site(key, each, record) for name, each in self.regions.items() if name not in silent},
             rollouts=self.rollouts,
+            applications=region.applications.stand(placement) if region and isinstance(placement, Placement) else WELL,
         )
 
     def _site(self, key: Key, region: RegionWatch, record: Record | None) -> Site:

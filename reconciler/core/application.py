@@ -4,24 +4,46 @@ Pure: Argo CD's own JSON in, values out. `bridge.application` asks Argo CD, and
 `core.application_status` judges what it answers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core import labels
+from reconciler.core.application_status import ailment
 from reconciler.core.declaration import DIGEST_LENGTH, canonical
 from reconciler.core.declaration import digest as digest_of
 from reconciler.core.names import Key
+from reconciler.core.outcome import Outcome, Result
 from reconciler.core.placement import Placement, State
 from reconciler.core.step import Kind, Step, Verb
+from reconciler.core.text import cut
 
 Json = dict[str, Any]
 
 API_VERSION = "argoproj.io/v1alpha1"
 REVISION = "HEAD"
+SAID_MAX = 300  # bytes, of what Argo CD says, in a record's conditions
 # Argo CD goes on syncing by itself: it follows the repository and heals what somebody changes; we only ever ask for one
 # sync per step and wait for that.
 POLICY: Json = {"automated": {"prune": True, "selfHeal": True}}
+
+
+Brought = Mapping[str, Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Applications:
+    """How an environment's applications stand that were brought.
+
+    `unwell`: what Argo CD says of those that are not well; None while that is not known. `gone`: the steps of those
+    that are not there any more.
+    """
+
+    unwell: str | None = ""
+    gone: frozenset[Step] = frozenset()
+
+
+WELL = Applications()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +66,7 @@ class Order:
     @property
     def name(self) -> str:
         """Its name in Argo CD: with the region, since one Argo CD may serve several, and a move needs both at once."""
-        return f"{self.key.dotted}.{self.step.name}.{self.region}"
+        return application_name(self.key, self.step.name, self.region)
 
     @property
     def digest(self) -> str:
@@ -55,6 +77,11 @@ class Order:
     def namespace(self) -> str:
         """Where it is deployed; empty when that is not known any more."""
         return str(self.entry["namespace"]) if self.entry is not None else ""
+
+
+def application_name(key: Key, name: str, region: str) -> str:
+    """What an environment's application is called in Argo CD, in a region."""
+    return f"{key.dotted}.{name}.{region}"
 
 
 class NotWanted(ValueError):
@@ -74,9 +101,7 @@ def application_steps(spec: Mapping[str, Any]) -> dict[Step, str]:
 
 def decommission_steps(placement: Placement) -> tuple[Step, ...]:
     """What takes away the applications that the placement declares or has outcomes of, as far as it admits that."""
-    known = {step.name for step in placement.outcomes if step.kind is Kind.APPLICATION}
-    known |= {entry["name"] for entry in placement.spec.get("applications", ())}
-    steps = (_step(Verb.DECOMMISSION, name) for name in sorted(known))
+    steps = (_step(Verb.DECOMMISSION, name) for name in names_of(placement))
     return tuple(step for step in steps if not refusal(placement, step))
 
 
@@ -116,6 +141,42 @@ def _entry(placement: Placement, step: Step) -> Mapping[str, Any] | None:
     """What is declared, or what was declared when it was last brought here."""
     before = placement.outcomes.get(_step(Verb.UPSERT, step.name))
     return _declared(placement, step.name) or (before.entry if before else None)
+
+
+def waiting(outcomes: Iterable[Outcome], run: str) -> str:
+    """What Argo CD says of the applications that steps of the run wait for now; empty when there is none."""
+    found = (each for each in outcomes if each.step.kind is Kind.APPLICATION and each.run == run)
+    return cut(
+        "; ".join(f"{each.step.name}: {each.message}" for each in found if each.result is Result.RUNNING), SAID_MAX
+    )
+
+
+def brought(placement: Placement) -> Brought:
+    """The outcomes of the declared applications that were brought to Argo CD, by their names there."""
+    if placement.state is not State.ACTIVE or not placement.spec.get("applications"):
+        return {}
+    steps, region = application_steps(placement.spec), str(placement.spec["region"])
+    found = {step: placement.outcomes[step] for step in steps if step in placement.outcomes}
+    return {
+        application_name(placement.key, step.name, region): outcome
+        for step, outcome in found.items()
+        if outcome.result is Result.SUCCEEDED
+    }
+
+
+def stand(found: Brought, live: Mapping[str, Json]) -> Applications:
+    """How those stand that were brought, by what Argo CD has now."""
+    told = ((outcome.step.name, ailment(live.get(name))) for name, outcome in found.items())
+    text = cut("; ".join(f"{name}: {said}" for name, said in told if said), SAID_MAX)
+    return Applications(text, frozenset(outcome.step for name, outcome in found.items() if name not in live))
+
+
+def names_of(placement: Placement) -> dict[str, str]:
+    """What the applications that are, or may be, in a region are called in Argo CD, by the name that is declared."""
+    known = {step.name for step in placement.outcomes if step.kind is Kind.APPLICATION}
+    known |= {entry["name"] for entry in placement.spec.get("applications", ())}
+    region = str(placement.spec.get("region", ""))
+    return {name: application_name(placement.key, name, region) for name in sorted(known)}
 
 
 def namespace_belongs(key: Key, namespace: str) -> bool:

@@ -14,6 +14,9 @@ from reconciler.core.text import printable
 Json = dict[str, Any]
 
 MARK = "tenantctl"  # name of the info that an operation of ours carries; its value is run and step
+# Else it is Healthy, Progressing, Suspended, or Missing: then something of a newer commit is not made yet, and an error
+# condition says so if it cannot be.
+ILL = frozenset({"Degraded", "Unknown"})
 SHOWN = 3  # resources named in a message
 
 
@@ -21,6 +24,7 @@ class Stage(StrEnum):
     """What there is to do about it."""
 
     ASK = "ask for a sync"
+    END = "end Argo CD's own operation, and ask for ours"
     WAIT = "wait"
     FAILED = "failed"
     DONE = "done"
@@ -47,11 +51,21 @@ def judge(live: Json, mark: str, synced: bool = False) -> Judgement:
             Stage.WAIT, f"Argo CD syncs it{_said(last.get('message')) if _mark(last.get('operation')) == mark else ''}"
         )
     if pending or last.get("phase") in ("Running", "Terminating"):
-        return Judgement(Stage.WAIT, "Argo CD is busy with another operation on it")
+        stage = Stage.END if not synced and _repeats(pending, last) else Stage.WAIT
+        return Judgement(stage, f"Argo CD is busy with another operation on it{_said(_why_failed(last, ''))}")
     ours = _mark(last.get("operation")) == mark and last.get("phase") == "Succeeded"
     if not ours and not synced:
         return Judgement(Stage.ASK)
     return _settled(live, status, last)
+
+
+def _repeats(pending: Json | None, last: Json) -> bool:
+    """Whether it is a sync of Argo CD's own that has failed and is tried again, up to five times in three minutes.
+
+    The failure is to be said now, and ours has no repetitions: the reconciler makes new attempts.
+    """
+    automated = bool(((pending or {}).get("initiatedBy") or {}).get("automated"))
+    return automated and last.get("phase") == "Running" and int(last.get("retryCount") or 0) > 0
 
 
 def _mark(operation: Json | None) -> str:
@@ -94,14 +108,14 @@ def _is_old(status: Json, last: Json) -> bool:
     return bool(compared < ended)
 
 
-def _why_failed(last: Json) -> str:
+def _why_failed(last: Json, otherwise: str = "the sync failed") -> str:
     results = (last.get("syncResult") or {}).get("resources") or ()
     bad = [
         _named(item, item.get("message", ""))
         for item in results
         if item.get("status") == "SyncFailed" or item.get("hookPhase") in ("Failed", "Error")
     ]
-    return f"{printable(str(last.get('message', ''))) or 'the sync failed'}{_said('; '.join(bad[:SHOWN]))}"
+    return f"{printable(str(last.get('message', ''))) or otherwise}{_said('; '.join(bad[:SHOWN]))}"
 
 
 def _conditions(status: Json) -> Iterator[str]:
@@ -128,6 +142,27 @@ def _named(item: Json, message: object) -> str:
 
 def _said(text: object) -> str:
     return f": {printable(str(text))}" if text else ""
+
+
+def standing(live: Json) -> str:
+    """What Argo CD says of it now, in one line: in sync and healthy, or what is not."""
+    status = live.get("status") or {}
+    sync = str((status.get("sync") or {}).get("status") or "not compared yet")
+    health = status.get("health") or {}
+    if live["metadata"].get("deletionTimestamp"):
+        return deletion(live)
+    trouble = "; ".join(_conditions(status))
+    bad = "" if health.get("status") == "Healthy" else _listed(status, "health", "Healthy")
+    return f"{sync}, {health.get('status') or 'of unknown health'}{_said(trouble or bad)}"
+
+
+def ailment(live: Json | None) -> str:
+    """Why an application that was brought is not well now; empty when it is, or is on its way to a newer commit."""
+    if live is None:
+        return "not in Argo CD"
+    status = live.get("status") or {}
+    ill = (status.get("health") or {}).get("status") in ILL or any(_conditions(status))
+    return standing(live) if ill or live["metadata"].get("deletionTimestamp") else ""
 
 
 def deletion(live: Json) -> str:

@@ -22,13 +22,15 @@ from reconciler.core.wanted import thing
 class Decision:
     """At most one action to make now, and what is held. Neither: everything that is wanted is done.
 
-    `notice`: what a person should know though nothing is wrong; None where it cannot be known now.
+    `notice`: what a person should know though nothing is wrong. `unwell`: what is wrong though all was done, as Argo CD
+    says of applications. Each is None where it cannot be known now.
     """
 
     key: Key
     action: Action | None = None
     holds: tuple[Hold, ...] = ()
     notice: str | None = ""
+    unwell: str | None = ""
 
     @property
     def settled(self) -> bool:
@@ -49,7 +51,7 @@ def decide(key: Key, desired: Desired, observed: Observed, now: float) -> Decisi
     action = gap(key, desired, observed, now)
     if action is None:
         damaged = (Hold(key, HoldReason.STATE_DAMAGED, observed.damaged),) if observed.damaged else ()
-        return Decision(key, None, damaged, notice)
+        return Decision(key, None, damaged, notice, observed.applications.unwell)
     return replace(_guarded(action, desired, observed, now), notice=notice)
 
 

@@ -79,6 +79,7 @@ def upsert(declaration: Declaration, observed: Observed) -> Action | None:
     wanted = wanted_steps(declaration, observed.upserts or {})
     live = placement if _is_live(record, placement) else None
     pending = pending_steps(wanted, live, declaration.digest)
+    pending += tuple(step for step in wanted if step in observed.applications.gone and step not in pending)
     removals = unwanted_steps(declaration, live, _offered(observed))
     applied = record is not None and record.applied_digest == declaration.digest and not record.gone
     if applied and not pending and not removals and not _lost(declaration, observed, live):
@@ -188,9 +189,12 @@ def _job_reasons(
     if placement is None or not _is_live(observed.record, placement):
         return []
     found = (
-        (step, _step_reason(step, placement.outcomes.get(step), wanted[step], declaration.digest)) for step in pending
+        (step, _step_reason(step, placement.outcomes.get(step), wanted[step], declaration.digest))
+        for step in pending
+        if step not in observed.applications.gone
     )
-    return [Reason(step.kind.value, "/".join(step.target), why) for step, why in sorted(found) if why]
+    gone = ((step, "not in Argo CD any more") for step in pending if step in observed.applications.gone)
+    return [Reason(step.kind.value, "/".join(step.target), why) for step, why in sorted([*found, *gone]) if why]
 
 
 def _step_reason(step: Step, outcome: Outcome | None, job_hash: str, digest: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.core import labels
+from reconciler.core.application import WELL, Applications
 from reconciler.core.fleet import Fleet
 from reconciler.core.names import Key
 from reconciler.core.placement import Placement
@@ -93,7 +94,8 @@ class Observed:
     the fleet as a whole, each empty where nothing is wrong: `untrusted`: why the source is not; `lost`: why a missing
     record may not mean a new environment; `over_budget`: why no more may be taken away now; `over_budget_until`: when
     that passes by time alone, in seconds since the epoch; `unreviewed`: why git does not show a destructive action;
-    `twin`: the key that this one was renamed to or from, as it seems.
+    `twin`: the key that this one was renamed to or from, as it seems. `applications`: how those stand that were brought
+    to Argo CD.
     """
 
     record: Record | None = None
@@ -111,6 +113,7 @@ class Observed:
     over_budget_until: float | None = None
     unreviewed: str = ""
     twin: Key | None = None
+    applications: Applications = WELL
     rollouts: Rollouts | None = field(default=None, compare=False)
 
     def site(self, region: str) -> Site | None:

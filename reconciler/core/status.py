@@ -12,6 +12,7 @@ from reconciler.core.record import Record
 from reconciler.core.step import Verb
 from reconciler.core.times import parse_rfc3339, rfc3339
 
+NOT_HEALTHY = "ApplicationNotHealthy"  # all is done, and Argo CD goes on with its own part
 DONE = "all that is declared is done"
 
 
@@ -69,7 +70,7 @@ def _applied(record: Record, declaration: Declaration, revision: str) -> Record:
 
 def _conditions(record: Record, decision: Decision) -> tuple[Condition, ...]:
     if _reconciles(record) and not any(hold.reason.blinds for hold in decision.holds):
-        return _running(record)
+        return _running(record, decision.notice)
     ahead = [hold for hold in decision.holds if not hold.beside]
     if ahead:
         return _holding(ahead[0], bool(decision.action))
@@ -77,6 +78,10 @@ def _conditions(record: Record, decision: Decision) -> tuple[Condition, ...]:
         return _triple(False, _word(record), _pending(decision), reconciling=True)
     if record.gone:
         return _triple(True, "Decommissioned", f"decommissioned at {record.gone}")
+    if decision.unwell:
+        return _triple(False, NOT_HEALTHY, decision.unwell, reconciling=True)
+    if decision.unwell is None and record.conditions and record.conditions[0].reason == NOT_HEALTHY:
+        return record.conditions[:3]
     if decision.notice is None and record.conditions and record.conditions[0].status:
         return record.conditions[:3]  # what it says cannot be judged now
     beside = [hold.message for hold in decision.holds]
@@ -92,12 +97,13 @@ def _word(record: Record) -> str:
     return record.move.phase.value if record.move else "Progressing"
 
 
-def _running(record: Record) -> tuple[Condition, ...]:
+def _running(record: Record, notice: str | None) -> tuple[Condition, ...]:
     claim = record.claim
     assert claim is not None
     steps = "1 step" if len(claim.steps) == 1 else f"{len(claim.steps)} steps"
     verb = "" if claim.verb == Verb.UPSERT else f"{claim.verb} in {claim.region}: "
     message = f"{verb}run {claim.run}, attempt {claim.attempt}, {steps}"
+    message += f"; {notice}" if notice else ""
     return _triple(False, _word(record), message, reconciling=True)
 
 

@@ -43,6 +43,7 @@ class Settings:
     argo_cd: str = ""  # the URL of Argo CD's API, for applications; its token is in a Secret (manifests/argo_cd.py)
     argo_cd_project: str = "tenants"
     argo_cd_cluster: str = "https://kubernetes.default.svc"  # this region's cluster as Argo CD knows it
+    argo_server: str = ""  # Argo Workflows' pages, for links to runs
 
     @property
     def arguments(self) -> list[str]:
@@ -93,19 +94,21 @@ def team(settings: Settings, namespace: str) -> list[Json]:
     ]
 
 
-def for_argo_cd(settings: Settings, argo_server: str) -> list[Json]:
+def for_argo_cd(settings: Settings) -> list[Json]:
     """What Argo CD's administrators take over as far as they like; it is theirs: never applied or pruned by us."""
     values = _values(settings) | {
         "health": health_script(settings.annotations),
         "annotation": labels.VERBS_ANNOTATION,
-        "argo_server": argo_server.rstrip("/"),
+        "argo_server": settings.argo_server.rstrip("/"),
         "repository": settings.repository,
         "ref": settings.ref,
         "project": settings.argo_cd_project,
         "cluster": settings.argo_cd_cluster,
     }
     own, links = (next(_read(f"argo-cd/{name}", values)) for name in ("settings", "links"))
-    if argo_server:  # in one object: applied a second time, server-side, one of the same name would take keys away
+    if (
+        settings.argo_server
+    ):  # in one object: applied a second time, server-side, one of the same name would take keys away
         own["data"] |= links["data"]
     names = ["project", *(["providers"] if settings.repository else [])]
     return [own, *(item for name in names for item in _read(f"argo-cd/{name}", values))]

@@ -15,13 +15,14 @@ REVIEWS = Resource("/apis/authorization.k8s.io/v1", "subjectaccessreviews")
 
 @dataclass(frozen=True, order=True, slots=True)
 class Right:
-    """One verb on one resource, for one user; an empty namespace is the whole cluster."""
+    """One verb on one resource, for one user; an empty namespace is the whole cluster, an empty name every object."""
 
     user: str
     namespace: str
     group: str
     resource: str
     verb: str
+    name: str = ""
 
     def __str__(self) -> str:
         return f"{self.verb} {self.resource}"
@@ -44,8 +45,9 @@ def _given(binding: Json, roles: dict[tuple[str, str, str], list[Json]]) -> Iter
     scope = namespace if reference["kind"] == "Role" else ""
     for rule, subject in product(roles[reference["kind"], scope, reference["name"]], binding["subjects"]):
         user = f"system:serviceaccount:{subject['namespace']}:{subject['name']}"
-        for group, resource, verb in product(rule["apiGroups"], rule["resources"], rule["verbs"]):
-            yield Right(user, namespace, group, resource, verb)
+        names = rule.get("resourceNames", [""])
+        for group, resource, verb, name in product(rule["apiGroups"], rule["resources"], rule["verbs"], names):
+            yield Right(user, namespace, group, resource, verb, name)
 
 
 def missing(kube: Kube, wanted: Iterable[Right]) -> list[Right]:
@@ -55,7 +57,13 @@ def missing(kube: Kube, wanted: Iterable[Right]) -> list[Right]:
 
 def _allowed(kube: Kube, right: Right) -> bool:
     resource, _, sub = right.resource.partition("/")
-    attributes = {"group": right.group, "resource": resource, "subresource": sub, "verb": right.verb}
+    attributes = {
+        "group": right.group,
+        "resource": resource,
+        "subresource": sub,
+        "verb": right.verb,
+        "name": right.name,
+    }
     namespace = right.user.split(":")[2]
     spec = {
         "user": right.user,

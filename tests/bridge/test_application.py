@@ -12,13 +12,13 @@ from reconciler.bridge.application import run_application
 from reconciler.bridge.exits import DONE, FAILED
 from reconciler.core.application import entry_digest
 from reconciler.core.application_status import MARK
-from reconciler.core.errors import AlreadyExists, Conflict, NotAllowed, Unavailable, Unprocessable
+from reconciler.core.errors import AlreadyExists, Conflict, NotAllowed, NotFound, Unavailable, Unprocessable
 from reconciler.core.outcome import FailureClass, Result
 from reconciler.core.placement import config_map_of
 from reconciler.core.step import Step
 from tests.bridge.conftest import PLACEMENT, WORLD, FakeKube
 
-UP = Step.parse("application/upsert/portal")
+UP, DOWN = Step.parse("application/upsert/portal"), Step.parse("application/decommission/portal")
 ENTRY = {
     "name": "portal",
     "source": {"repoURL": "https://git.example.com/p.git", "path": "p"},
@@ -70,6 +70,11 @@ class FakeArgo:
             "health": {"status": self.health},
         }
 
+    def terminate(self, project: str, name: str) -> None:
+        self._called("terminate")
+        assert self.live
+        self.live = {key: value for key, value in self.live.items() if key not in ("operation", "status")}
+
     def _called(self, name: str) -> None:
         self.calls.append(name)
         if self.errors.get(name):
@@ -93,9 +98,9 @@ def kube() -> FakeKube:
     return made
 
 
-def run(kube: FakeKube, world: Any = OURS) -> int:
+def run(kube: FakeKube, world: Any = OURS, step: Step = UP) -> int:
     fake: Any = kube
-    return run_application(fake, world, UP)
+    return run_application(fake, world, step)
 
 
 def test_it_is_brought_in_the_smallest_number_of_calls(kube: FakeKube, argo: FakeArgo) -> None:
@@ -124,6 +129,24 @@ def test_what_is_waited_out(kube: FakeKube, argo: FakeArgo, call: str, error: Ex
     assert argo.calls.count(call) >= 3
 
 
+@pytest.mark.parametrize("late", [0, 1], ids=["ended", "over by itself"])
+def test_a_sync_that_argo_cd_repeats_in_vain_is_ended_and_ours_takes_its_place(
+    kube: FakeKube, argo: FakeArgo, late: int
+) -> None:
+    create = argo.create
+
+    def created(wanted: dict[str, Any]) -> None:
+        create(wanted)
+        operation = {"initiatedBy": {"automated": True}}
+        last = {"phase": "Running", "operation": operation, "retryCount": 1}
+        argo.live = wanted | {"operation": operation, "status": {"operationState": last}}
+
+    argo.create = created  # type: ignore[method-assign]
+    argo.errors["terminate"] = [NotFound("No operation is in progress")] * late
+    assert run(kube) == DONE
+    assert [call for call in argo.calls if call != "find"] == ["create", *["terminate"] * (1 + late), "sync"]
+
+
 @pytest.mark.parametrize(
     ("error", "reason", "failure"),
     [
@@ -140,6 +163,18 @@ def test_what_ends_the_step(
     assert outcome
     assert (outcome.reason, outcome.failure) == (reason, failure)
     assert str(error) in outcome.message
+
+
+@pytest.mark.parametrize("step", [UP, DOWN], ids=str)
+def test_an_application_that_is_not_ours_is_left_alone(kube: FakeKube, argo: FakeArgo, step: Step) -> None:
+    argo.live = {"metadata": {"name": "theirs", "labels": {}}, "spec": {}}
+    if step is DOWN:
+        kube.update(CONFIG_MAPS, "workflows", "acme.production", {"data": {"state": "Released"}})
+    assert run(kube, step=step) == FAILED
+    outcome = kube.outcome(step)
+    assert outcome
+    assert (outcome.reason, outcome.failure) == ("ApplicationNotOurs", FailureClass.NEEDS_HUMAN)
+    assert set(argo.calls) == {"find"}
 
 
 def test_silence_has_an_end(kube: FakeKube, argo: FakeArgo, monkeypatch: pytest.MonkeyPatch) -> None:

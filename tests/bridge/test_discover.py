@@ -67,6 +67,34 @@ def test_given_lists_are_taken_literally(kube: Any, world: World) -> None:
     }
 
 
+PORTAL = {"name": "portal", "source": {"repoURL": "https://git.example.com/p.git", "path": "p"}, "namespace": "a-p"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "state", "items"),
+    [
+        ("upsert", "Active", ["upsert/portal"]),
+        ("migrate-out", "Frozen", []),
+        ("migrate-in", "Active", ["upsert/portal"]),
+        ("decommission", "Released", ["decommission/portal"]),
+    ],
+)
+def test_applications_are_brought_at_the_target_of_a_move_and_taken_from_its_source(
+    kube: Any, world: World, verb: str, state: str, items: list[str]
+) -> None:
+    declaration = json.dumps({"spec": {"region": "eu-west", "applications": [PORTAL]}})
+    kube.update(CONFIG_MAPS, "workflows", "acme.production", {"data": {"declaration": declaration, "state": state}})
+    discover(kube, world, verb)
+    assert lists(world)["applications"] == items
+
+
+def test_an_application_that_is_wanted_no_more_goes_last(kube: Any, world: World) -> None:
+    asked = {"jobs": "[]", "resources": "[]", "applications": '["decommission/old", "upsert/portal"]'}
+    discover(kube, replace(world, asked=asked), "upsert")
+    assert lists(world)["applications"] == ["upsert/portal"]
+    assert lists(world)["removals"] == ["application/decommission/old"]
+
+
 @pytest.mark.parametrize("text", ["", "all", "{}", '"upsert/a/b"', "[5]", '["upsert/a"]', '["teleport/a/b"]', "[[]]"])
 def test_what_is_no_list_of_steps(kube: Any, world: World, text: str) -> None:
     with pytest.raises(UsageError, match="jobs: neither auto nor a JSON list"):

@@ -5,9 +5,13 @@ import base64
 import pytest
 import yaml
 
-from reconciler.adapters.kube.resources import NAMESPACES, SECRETS
+from reconciler.adapters.kube.resources import CONFIG_MAPS, NAMESPACES, SECRETS
 from reconciler.cli.main import run
+from reconciler.core.errors import NotAllowed
+from reconciler.core.placement import config_map_of as placement_map
+from reconciler.core.record import config_map_of as record_map
 from reconciler.manifests.render import health_script
+from tests.core.fleet import declaration, placed, record
 from tests.manifests.memory import MemoryKube
 
 URL = ("--argo-cd", "https://argocd.example.com")
@@ -48,7 +52,7 @@ def test_namespaces_are_created_only_where_argo_cd_is_set_up(kube, token):
     creates = lambda: [path for path in kube.objects if path.endswith("/tenantctl-applications")]  # noqa: E731
     assert creates() == []
     assert run(["install", *URL, "--argo-cd-token", str(token)]) == 0
-    assert len(creates()) == 4
+    assert len(creates()) == 6
     assert run(["install", "--argo-cd", ""]) == 0
     assert creates() == []
 
@@ -58,6 +62,7 @@ def test_namespaces_are_created_only_where_argo_cd_is_set_up(kube, token):
     [
         (["--argo-cd", "argocd.example.com"], "--argo-cd: 'argocd.example.com' is no URL"),
         (["--argo-cd", "https://user:pw@argocd.example.com"], "is no URL"),
+        (["--argo-server", "argo"], "--argo-server: 'argo' is no URL"),
         (["--argo-cd-cluster", "eu-west"], "--argo-cd-cluster: 'eu-west' is no URL"),
         (["--argo-cd-project", "Tenants!"], "is no name of a project"),
         (["--argo-cd-token", "TOKEN"], "of which Argo CD? say --argo-cd URL"),
@@ -74,6 +79,82 @@ def test_what_makes_no_sense_is_said_before_anything_is_written(kube, token, tmp
     assert run(["install", *(files.get(word, word) for word in words)]) == 64
     assert said in capsys.readouterr().err
     assert NAMESPACES.path(None, "tenantctl") not in kube.objects
+
+
+PORTAL = {
+    "name": "portal",
+    "source": {"repoURL": "https://git.example.com/p.git", "path": "p"},
+    "namespace": "acme-production",
+}
+
+
+class Asked:
+    """Argo CD that knows one application, Degraded."""
+
+    def __init__(self, url, token, authority):
+        assert (url, token, authority) == (URL[1], "a.b.c", "")
+
+    def select(self, project, marks):
+        assert (project, marks["tenantctl.io/tenant"]) == ("tenants", "acme")
+        name = "acme.production.portal.eu-west"
+        return [
+            {"metadata": {"name": name}, "status": {"sync": {"status": "Synced"}, "health": {"status": "Degraded"}}}
+        ]
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def environment(kube):
+    of = declaration(applications=[PORTAL, PORTAL | {"name": "shop"}])
+    kube.put(CONFIG_MAPS, "tenantctl", record_map(record(of), "tenantctl"))
+    kube.put(CONFIG_MAPS, "tenantctl-workflows", placement_map(placed(of), "tenantctl-workflows"))
+
+
+def described(capsys, first):
+    capsys.readouterr()
+    assert run(["describe", "acme/production"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    return lines[lines.index(first) :] if first in lines else lines
+
+
+def test_describe_says_what_argo_cd_says_of_applications_and_where_to_look(
+    kube, token, environment, capsys, monkeypatch
+):
+    words = [*URL, "--argo-cd-token", str(token), "--argo-server", "https://argo.example.com/"]
+    assert run(["install", *words]) == 0
+    monkeypatch.setattr("reconciler.adapters.argocd.checked", Asked)
+    assert described(capsys, "Applications:")[:5] == [
+        "Applications:",
+        "  portal  Synced, Degraded",
+        "      https://argocd.example.com/applications/acme.production.portal.eu-west",
+        "  shop  not in Argo CD",
+        "      https://argocd.example.com/applications/acme.production.shop.eu-west",
+    ]
+    runs = "https://argo.example.com/workflows/tenantctl-workflows?label=tenantctl.io/tenant%3Dacme"
+    assert any(line.startswith(f"Runs:         {runs}&label=") for line in described(capsys, ""))
+
+
+def refuse(*_):
+    raise NotAllowed("secrets is forbidden")
+
+
+@pytest.mark.parametrize(
+    ("words", "broken", "said"),
+    [
+        ((), {}, "not known: no Argo CD is set up in this cluster"),
+        (URL, {}, "not known: there is no Secret tenantctl-workflows/tenantctl-argo-cd"),
+        (URL, {"reconciler.manifests.argo_cd.find": refuse}, "not known: secrets is forbidden"),
+    ],
+)
+def test_describe_says_why_argo_cd_was_not_asked(kube, environment, capsys, monkeypatch, words, broken, said):
+    assert run(["install", *words]) == 0
+    for name, fake in broken.items():
+        monkeypatch.setattr(name, fake)
+    lines = described(capsys, "Applications:")
+    assert said in lines[1]
+    assert any("/applications/acme.production.portal.eu-west" in line for line in lines) is bool(words)
 
 
 def test_what_is_printed_for_argo_cd(capsys):

@@ -101,6 +101,13 @@ def know(argo: ArgoCD, other: Cluster) -> None:
     _apply(argo.cluster, secret)
 
 
+def forget(argo: ArgoCD, other: Cluster) -> None:
+    """Makes it know that cluster no more: it would go on watching all that is there."""
+    running = cluster.noted(argo.cluster)
+    assert running is not None
+    kubectl(running, "delete", "secret", f"cluster-{other.name}", f"--namespace={NAMESPACE}")
+
+
 def settings(argo: ArgoCD, changes: Mapping[str, str | None]) -> None:
     """Changes keys of its settings (`argocd-cm`), which it reads again at once; None takes a key away."""
     patch = json.dumps({"data": dict(changes)})

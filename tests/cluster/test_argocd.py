@@ -36,5 +36,12 @@ def test_it_is_away_and_back_and_the_cluster_stays_up(argo: ArgoCD) -> None:
 
 def test_it_knows_the_cluster_that_it_runs_in_and_another(argo: ArgoCD, running: Cluster) -> None:
     argocd.know(argo, running)
-    servers = {item["server"] for item in argo.ask("GET", "/api/v1/clusters")["items"]}
-    assert {"https://kubernetes.default.svc", running.api} <= servers
+    try:
+        assert {"https://kubernetes.default.svc", running.api} <= _servers(argo)
+    finally:
+        argocd.forget(argo, running)
+    assert running.api not in _servers(argo)
+
+
+def _servers(argo: ArgoCD) -> set[str]:
+    return {item["server"] for item in argo.ask("GET", "/api/v1/clusters")["items"]}

@@ -1,5 +1,7 @@
 """What an application is called, says and admits; attempts to reach what is another environment's."""
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler.core.application import (
@@ -10,11 +12,13 @@ from reconciler.core.application import (
     entry_digest,
     is_ours,
     manifest,
+    names_of,
     namespace_belongs,
     namespace_is_ours,
     order_of,
     refusal,
     replaced,
+    waiting,
 )
 from reconciler.core.names import Key
 from reconciler.core.outcome import Outcome, Result
@@ -48,6 +52,25 @@ def test_an_application_says_what_was_declared_and_where_it_belongs():
     assert made["spec"]["source"] == PORTAL["source"] | {"targetRevision": "HEAD"}
     assert made["spec"]["destination"] == {"server": HOME.cluster, "namespace": "acme-production"}
     assert is_ours(made, KEY)
+
+
+def test_what_a_run_waits_for_is_told():
+    def said(step, message, run="run-1", result=Result.RUNNING):
+        return replace(outcome(step), message=message, run=run, result=result)
+
+    job = Step.parse("job/upsert/billing/lifecycle")
+    told = [said(UPSERT, "Degraded: no image"), said(OLD, "Syncing"), said(job, "a Job")]
+    assert waiting(told, "run-1") == "portal: Degraded: no image; old: Syncing"
+    assert waiting(told, "run-2") == ""
+    assert waiting([said(UPSERT, "done", result=Result.SUCCEEDED)], "run-1") == ""
+    assert len(waiting([said(UPSERT, "é" * 900)], "run-1").encode()) <= 300
+
+
+def test_their_names_are_those_of_all_that_may_be_there():
+    assert names_of(placement(outcomes=[outcome(OLD)])) == {
+        "old": "acme.production.old.eu-west",
+        "portal": "acme.production.portal.eu-west",
+    }
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,17 @@
 
 import pytest
 
-from reconciler.core.application_status import Stage, deletion, in_progress, judge, succeeded
+from reconciler.core.application_status import Stage, ailment, deletion, in_progress, judge, standing, succeeded
 
 SOURCE = {"repoURL": "https://git.example.com/portal.git", "path": "portal", "targetRevision": "HEAD"}
 OURS, OTHER = (
     {"info": [{"name": "tenantctl", "value": "run-1 step"}]},
     {"info": [{"name": "tenantctl", "value": "run-0"}]},
 )
+
+
+AUTOMATED = {"initiatedBy": {"automated": True}, "retry": {"limit": 5}}
+REFUSED = {"kind": "ConfigMap", "name": "x", "status": "SyncFailed", "message": "is not permitted"}
 
 
 def live(operation=None, last=None, **status):
@@ -45,6 +49,21 @@ GOOD = {
         (live(operation=OTHER), Stage.WAIT, "another operation"),
         (live(last=ended("Running", OTHER)), Stage.WAIT, "another operation"),
         (live(last=ended("Terminating", OTHER)), Stage.WAIT, "another operation"),
+        (live(operation=AUTOMATED, last=ended("Running", AUTOMATED)), Stage.WAIT, "another operation"),
+        (
+            live(
+                operation=AUTOMATED,
+                last=ended("Running", AUTOMATED, retryCount=1, message="failed", syncResult={"resources": [REFUSED]}),
+            ),
+            Stage.END,
+            "another operation on it: failed: ConfigMap x: is not permitted",
+        ),
+        (
+            live(operation=AUTOMATED, last=ended("Terminating", AUTOMATED, retryCount=1)),
+            Stage.WAIT,
+            "another operation",
+        ),
+        (live(operation=OTHER, last=ended("Running", OTHER, retryCount=1)), Stage.WAIT, "another operation"),
         (live(last=ended("Failed", message="one or more objects failed")), Stage.FAILED, "one or more objects failed"),
         (live(last=ended("Error", message="no such path")), Stage.FAILED, "no such path"),
         (live(last=ended("Failed", OTHER, message="theirs")), Stage.ASK, ""),
@@ -109,6 +128,8 @@ def test_what_succeeded_is_not_asked_for_again():
     after = live(last=ended(operation={}), **GOOD)
     assert judge(after, "run-1 step", synced=True).stage is Stage.DONE
     assert judge(live(last=ended("Running", {}), **GOOD), "run-1 step", synced=True).stage is Stage.WAIT
+    repeated = live(operation=AUTOMATED, last=ended("Running", AUTOMATED, retryCount=3), **GOOD)
+    assert judge(repeated, "run-1 step", synced=True).stage is Stage.WAIT, "that is Argo CD's own affair"
 
 
 def test_a_failure_names_what_could_not_be_applied():
@@ -129,6 +150,49 @@ def test_whose_operation_it_is():
     assert succeeded(live(last=ended()), "run-1 step")
     assert not succeeded(live(last=ended("Failed")), "run-1 step")
     assert not succeeded(live(last=ended(operation=OTHER)), "run-1 step")
+
+
+@pytest.mark.parametrize(
+    ("application", "said"),
+    [
+        (live(), "not compared yet, of unknown health"),
+        (live(**GOOD), "Synced, Healthy"),
+        (
+            live(
+                **GOOD | {"health": {"status": "Degraded"}},
+                resources=[{"kind": "Deployment", "name": "web", "health": {"status": "Degraded", "message": "down"}}],
+            ),
+            "Synced, Degraded: Deployment web: down",
+        ),
+        (
+            live(**GOOD, conditions=[{"type": "ComparisonError", "message": "no such path"}]),
+            "Synced, Healthy: ComparisonError: no such path",
+        ),
+        (live(**GOOD) | {"metadata": {"deletionTimestamp": "2027-01-01T00:00:00Z"}}, "Argo CD deletes it"),
+    ],
+)
+def test_what_is_said_of_it_whoever_synced_it(application, said):
+    assert standing(application) == said
+
+
+@pytest.mark.parametrize("health", ["Healthy", "Progressing", "Suspended", "Missing"])
+def test_what_is_on_its_way_is_not_ill(health):
+    moving = live(**GOOD | {"sync": GOOD["sync"] | {"status": "OutOfSync"}, "health": {"status": health}})
+    assert ailment(moving) == ""
+
+
+@pytest.mark.parametrize(
+    ("application", "said"),
+    [
+        (None, "not in Argo CD"),
+        (live(**GOOD | {"health": {"status": "Degraded"}}), "Synced, Degraded"),
+        (live(**GOOD | {"health": {"status": "Unknown"}}), "Synced, Unknown"),
+        (live(**GOOD, conditions=[{"type": "SyncError", "message": "no"}]), "Synced, Healthy: SyncError: no"),
+        (live(**GOOD) | {"metadata": {"deletionTimestamp": "2027-01-01T00:00:00Z"}}, "Argo CD deletes it"),
+    ],
+)
+def test_what_is_ill(application, said):
+    assert ailment(application) == said
 
 
 def test_how_far_a_deletion_is():

@@ -5,24 +5,29 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.action import HoldReason
-from reconciler.core.application import application_steps, entry_digest
+from reconciler.core.application import Applications, application_steps, entry_digest
 from reconciler.core.attempts import Attempts
 from reconciler.core.claim import Claim
 from reconciler.core.conclude import Backoff, conclude
 from reconciler.core.decide import Decision, decide
+from reconciler.core.move import Phase
 from reconciler.core.observed import Run
 from reconciler.core.outcome import Outcome, Result
 from reconciler.core.placing import placing, without_removed
+from reconciler.core.saga import stage
 from reconciler.core.step import Step
 from reconciler.core.wanted import expected_steps
 from tests.core.fleet import BILLING, KEY, NOW, SEARCH, declaration, desired, observed, outcome, placed, record
+from tests.core.moving import EAST, HOME, archives, done, home, move, site
+from tests.core.moving import seen as moving
 
 PORTAL = {
     "name": "portal",
     "source": {"repoURL": "https://git.example.com/portal.git", "path": "portal"},
     "namespace": "acme-production",
 }
-UP, DOWN = Step.parse("application/upsert/portal"), Step.parse("application/decommission/portal")
+UPSERT, DECOMMISSION = "application/upsert/portal", "application/decommission/portal"
+UP, DOWN = Step.parse(UPSERT), Step.parse(DECOMMISSION)
 
 
 def brought(of, entry=PORTAL, **fields) -> Outcome:
@@ -48,6 +53,24 @@ def test_a_declared_application_is_a_step() -> None:
     assert action.steps == (UP,)
     assert [str(reason) for reason in action.reasons] == ["portal: not run here yet"]
     assert decided(of, seen(of, brought(of))).action is None
+
+
+def test_what_argo_cd_says_is_told_once_all_is_done_and_plans_nothing() -> None:
+    of = declaration(applications=[PORTAL])
+    degraded = Applications("portal: Synced, Degraded")
+    ill = replace(seen(of, brought(of)), applications=degraded)
+    assert decided(of, ill) == Decision(KEY, unwell="portal: Synced, Degraded")
+    assert decided(of, replace(seen(of), applications=degraded)).action.steps == (UP,)
+
+
+def test_one_that_is_not_in_argo_cd_any_more_is_brought_again() -> None:
+    of = declaration(applications=[PORTAL, PORTAL | {"name": "shop"}])
+    shop = replace(brought(of, PORTAL | {"name": "shop"}), step=Step.parse("application/upsert/shop"))
+    found = replace(seen(of, brought(of), shop), applications=Applications("portal: not in Argo CD", frozenset({UP})))
+    action = decided(of, found).action
+    assert action.steps == (UP,)
+    assert [str(reason) for reason in action.reasons] == ["portal: not in Argo CD any more"]
+    assert UP not in decided(declaration(deletionProtection=False), found).action.steps, "wanted no more"
 
 
 def test_it_is_done_by_its_own_entry_alone() -> None:
@@ -100,6 +123,42 @@ def test_a_decommission_takes_applications_away() -> None:
     found = expected_steps("decommission", placed(of, old), {})
     assert {str(step) for step in found} == {"application/decommission/portal", "application/decommission/old"}
     assert expected_steps("migrate-out", placed(of, old), {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("phase", "where", "steps"),
+    [
+        (Phase.EXPORTING, HOME, {"job/migrate-out/billing/lifecycle"}),
+        (Phase.IMPORTING, EAST, {UPSERT, "job/upsert/billing/lifecycle", "job/migrate-in/billing/lifecycle"}),
+        (Phase.CLEANING, HOME, {DECOMMISSION, "job/decommission/billing/lifecycle"}),
+    ],
+    ids=["export", "import", "clean"],
+)
+def test_a_move_brings_it_to_the_target_before_it_is_taken_from_the_source(phase: Phase, where: str, steps) -> None:
+    """Between the two is the commit point; within a run, the stages of its template are the order."""
+    of = declaration(applications=[PORTAL])
+    there = declaration(applications=[PORTAL], region=EAST)
+    goes = move(phase, archives=archives(), cleans=HOME, declaration=there.effective)
+    placement = home(done("upsert"), brought(of), of=of)
+    action = stage(KEY, goes, moving(record(of, move=goes), site(placement)))
+    assert (action.where, {str(step) for step in action.steps}) == (where, steps)
+
+
+def test_what_was_brought_for_another_move_does_not_count_at_the_target() -> None:
+    of = declaration(applications=[PORTAL], region=EAST)
+    goes = move(Phase.IMPORTING, archives=archives(), declaration=of.effective)
+    for epoch, left in ((1, True), (goes.epoch, False)):
+        there = home(replace(brought(of), epoch=epoch), of=of, epoch=epoch)
+        action = stage(KEY, goes, moving(record(of, move=goes), site(home()), site(there)))
+        assert (UP in action.steps) is left
+
+
+def test_a_move_that_is_turned_back_takes_it_from_the_target() -> None:
+    of = declaration(applications=[PORTAL], region=EAST)
+    goes = move(Phase.CLEANING, cleans=EAST, declaration=of.effective)
+    there = home(brought(of, result=Result.RUNNING), of=of, epoch=2)
+    action = stage(KEY, goes, moving(record(of, move=goes), site(home()), site(there)))
+    assert (action.where, DOWN in action.steps) == (EAST, True)
 
 
 def test_a_claim_is_finished_by_the_outcome_of_its_own_run() -> None:

@@ -113,6 +113,27 @@ def test_steps_are_counted_as_people_do(steps: tuple[Any, ...], text: str) -> No
     assert conditions_by_type(after)["Ready"].message.endswith(text)
 
 
+def test_what_a_run_waits_for_stands_beside_its_name() -> None:
+    waits = replace(held(HoldReason.RUN_IN_PROGRESS), notice="portal: Degraded: Deployment web: no image")
+    after = with_status(record(OF, claim=CLAIM), OF, "new", waits, NOW)
+    found = conditions_by_type(after)
+    assert found["Ready"].message.endswith("1 step; portal: Degraded: Deployment web: no image")
+    assert found["Reconciling"].message == found["Ready"].message
+
+
+def test_an_application_that_is_not_well_is_not_ready_and_stays_so_while_nobody_knows() -> None:
+    ill = with_status(record(OF), OF, "new", Decision(KEY, unwell="portal: Synced, Degraded"), NOW)
+    found = conditions_by_type(ill)
+    assert (found["Ready"].status, found["Ready"].reason) == (False, "ApplicationNotHealthy")
+    assert found["Ready"].message == found["Reconciling"].message == "portal: Synced, Degraded"
+    assert not found["Stalled"].status
+    assert with_status(ill, OF, "new", Decision(KEY, unwell=None), NOW + 9) == ill
+    assert conditions_by_type(with_status(ill, OF, "new", Decision(KEY), NOW + 9))["Ready"].status
+    well = with_status(record(OF), OF, "new", Decision(KEY, unwell=None), NOW)
+    assert conditions_by_type(well)["Ready"].status, "what was never known is no trouble"
+    assert ill.applied_digest == OF.digest
+
+
 def test_the_applied_revision_stays_before_a_removal_that_is_held() -> None:
     """Git shows the removal between the applied revision and now (decision 0005): moved past it, it would show none."""
     held_back = held(HoldReason.PROTECTED, replace(ACTION, steps=(), removals=REMOVALS))

@@ -115,7 +115,7 @@ def fleet(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]
 
 
 @pytest.fixture(scope="session")
-def delivery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivery]:
+def administered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivery]:
     """Argo CD beside the cluster, tenantctl installed with its token. It stays up, as the cluster does.
 
     Without our own image, unless it is there: what happens in pods is for others.
@@ -128,6 +128,13 @@ def delivery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Delivery]:
     made.install()
     yield made
     found.kube.close()
+
+
+@pytest.fixture(scope="module")
+def delivery(administered: Delivery) -> Iterator[Delivery]:
+    """The same; after the module Argo CD has nothing of it left to heal, for that would be work beside other tests."""
+    yield administered
+    administered.sweep()
 
 
 @pytest.fixture(scope="session")

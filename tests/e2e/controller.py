@@ -82,6 +82,7 @@ def start(
         "--kubeconfig": str(kubeconfig),
         "--listen": f"127.0.0.1:{port}",
         "--retry-wait": RETRY_WAIT,
+        "--applications-interval": "1",
         "--log-format": "json",
     }
     words = [*program, "run", *(word for option in options.items() for word in option), *further]

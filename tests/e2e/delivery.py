@@ -28,11 +28,13 @@ from tests.e2e.command import PROGRAM, ROOT, tenantctl
 from tests.e2e.command import environment as environment_of
 from tests.e2e.lab import PREFIX, WORKFLOW, Lab
 from tests.e2e.repository import WHO
+from tests.e2e.waiting import SECONDS
 
 Json = dict[str, Any]
 HERE = "https://kubernetes.default.svc"
 PROJECT = "tenants"
 REGION = "eu-west"
+LINKS = ("--argo-server", "https://argo.example.com")
 APPLICATIONS = Resource("/apis/argoproj.io/v1alpha1", "applications")
 
 
@@ -86,7 +88,12 @@ class Bridge:
 
     def wait(self) -> int:
         """Wait for its end; returns its exit code."""
-        said, _ = self.process.communicate(timeout=240)
+        try:
+            said, _ = self.process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            said, _ = self.process.communicate()
+            raise AssertionError(f"after {SECONDS:g} s the bridge had not ended; it said:\n{said}") from None
         print(said)
         assert "Traceback" not in said, said
         return self.process.returncode
@@ -108,22 +115,39 @@ class Delivery:
 
     def install(self) -> None:
         """What the administrators of Argo CD and of tenantctl do."""
-        printed = tenantctl("install", "--export-argo-cd", "--argo-server", "https://argo.example.com").stdout
-        words = ("apply", "--server-side", "--force-conflicts", "--field-manager=tenantctl", "--filename=-")
-        kubectl(self.lab.cluster, *words, given=printed)
+        self._export(*LINKS)
         self.credentials.mkdir(mode=0o700)
         (self.credentials / "ca.crt").write_text(self.argo.authority.read_text())
-        token = self.use(self.role_token())
-        cluster = self.lab.cluster
-        image = ("--image", cluster.image) if cluster.image else ()
-        trust = ("--argo-cd-token", token, "--argo-cd-authority", self.argo.authority)
-        where = ("--kubeconfig", cluster.kubeconfig, "--context", cluster.context)
-        tenantctl("install", "--no-reconciler", *image, "--argo-cd", self.argo.url, *trust, *where)
+        self._install(self.lab, self.settings(self.lab), self.use(self.role_token()))
         self.kubeconfig = self.lab.kubeconfig_of(self.folder, labels.BRIDGE, WORKFLOW)
 
-    def role_token(self, role: str = "tenantctl") -> str:
-        """A token of a role of the project, as its administrator gives it out."""
-        answer = self.argo.ask("POST", f"/api/v1/projects/{PROJECT}/roles/{role}/token", {"expiresIn": 0})
+    def install_in(self, lab: Lab, project: str, cluster: str, folder: Path) -> None:
+        """The same for another region, with a project of its own; `cluster` is how Argo CD knows that region's."""
+        region = ("--argo-cd-project", project, "--argo-cd-cluster", cluster)
+        self._export(*LINKS, *region)
+        token = folder / "token"
+        token.touch(mode=0o600)
+        token.write_text(self.role_token(project=project))
+        self._install(lab, ("--no-reconciler", "--argo-cd", self.argo.url, *region), token)
+
+    def settings(self, lab: Lab) -> tuple[str, ...]:
+        """How tenantctl is installed here, but for credentials; `lab` knows the image, if there is one."""
+        image = ("--image", lab.cluster.image) if lab.cluster.image else ()
+        return ("--no-reconciler", *image, "--argo-cd", self.argo.url, *LINKS)
+
+    def _export(self, *words: str) -> None:
+        printed = tenantctl("install", "--export-argo-cd", *words).stdout
+        apply = ("apply", "--server-side", "--force-conflicts", "--field-manager=tenantctl", "--filename=-")
+        kubectl(self.lab.cluster, *apply, given=printed)
+
+    def _install(self, lab: Lab, settings: tuple[str, ...], token: Path) -> None:
+        trust = ("--argo-cd-token", token, "--argo-cd-authority", self.argo.authority)
+        where = ("--kubeconfig", lab.cluster.kubeconfig, "--context", lab.cluster.context)
+        tenantctl("install", *settings, *trust, *where)
+
+    def role_token(self, role: str = "tenantctl", project: str = PROJECT) -> str:
+        """A token of a role of a project, as its administrator gives it out."""
+        answer = self.argo.ask("POST", f"/api/v1/projects/{project}/roles/{role}/token", {"expiresIn": 0})
         return str(answer["token"])
 
     def use(self, token: str) -> Path:
@@ -239,9 +263,9 @@ def _of(item: Json, tenant: str) -> bool:
     return bool((item["metadata"].get("labels") or {}).get(labels.TENANT) == tenant)
 
 
-def name_of(key: str, name: str) -> str:
+def name_of(key: str, name: str, region: str = REGION) -> str:
     """What an application of an environment is called in Argo CD."""
-    return f"{key.replace('/', '.')}.{name}.{REGION}"
+    return f"{key.replace('/', '.')}.{name}.{region}"
 
 
 def declared(key: str, sources: Sources, path: str = "portal", name: str = "portal", namespace: str = "") -> Json:

@@ -69,6 +69,11 @@ class Events:
         data = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
         self.lab.kube.create(SECRETS, NAMESPACE, {"metadata": {"name": name}, "data": data})
 
+    def scale_sensor(self, replicas: int) -> None:
+        """Take the Sensor's pod away, or bring it back."""
+        words = ("scale", "deployment", f"--namespace={NAMESPACE}", "--selector=sensor-name=tenantctl")
+        kubectl(self.lab.cluster, *words, f"--replicas={replicas}")
+
     # -- what people outside do ------------------------------------------------------------------------------------
 
     def post(self, path: str, body: Json | bytes | None = None, *, token: str | None = None, **headers: str) -> int:
@@ -99,9 +104,13 @@ class Events:
         chosen = [item for item in found if not key or key_of(item) == key]
         return sorted(chosen, key=lambda item: item["metadata"]["labels"]["events.argoproj.io/action-timestamp"])
 
+    def pods(self, part: str) -> list[Json]:
+        """The pods of the `eventsource` or the `sensor`, also those that are about to end."""
+        return list(self.lab.kube.list(PODS, NAMESPACE, labelSelector=f"{part}-name=tenantctl"))
+
     def pod(self, part: str) -> Json:
         """The newest pod of the `eventsource` or the `sensor`."""
-        pods = list(self.lab.kube.list(PODS, NAMESPACE, labelSelector=f"{part}-name=tenantctl"))
+        pods = self.pods(part)
         alive = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
         assert alive, f"no pod of the {part}"
         return max(alive, key=lambda pod: pod["metadata"]["creationTimestamp"])

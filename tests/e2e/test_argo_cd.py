@@ -73,6 +73,11 @@ class Service:
         found = [node for node in tree["nodes"] if (node["kind"], node["name"]) == ("Job", name)]
         return str(found[0].get("health", {}).get("status", "")) if found else ""
 
+    def known(self, *names: str) -> None:
+        """Wait until these Jobs are in the tree of resources: before, Argo CD says that there are none."""
+        for name in names:
+            self.until(lambda name=name: self.health(name), f"{name} in the tree of resources")
+
     def sync(self, revision: str) -> None:
         """As `argocd app sync` does; returns when that operation is over."""
         self.delivery.argo.ask("POST", f"/api/v1/applications/{self.namespace}/sync", {"revision": revision})
@@ -185,6 +190,7 @@ def test_argo_cds_resume_action_is_refused_for_a_lifecycle_job_only(service: Ser
     service.sources.push("all.yaml", job_in(service.namespace), ordinary("waiting", "true", suspend=True))
     service.begin(syncOptions=[])
     service.sync("main")
+    service.known("lifecycle", "waiting")
     with pytest.raises(urllib.error.HTTPError) as refused:
         act(service, "lifecycle")
     with refused.value as answer:
@@ -209,8 +215,7 @@ def test_a_lifecycle_job_links_to_the_runs(service: Service) -> None:
     service.sources.push("all.yaml", job_in(service.namespace), ordinary("waiting", "true", suspend=True))
     service.begin(syncOptions=[])
     service.sync("main")
-    for name in ("lifecycle", "waiting"):
-        service.until(lambda name=name: service.health(name), f"{name} in the tree of resources")
+    service.known("lifecycle", "waiting")
     (link,) = links(service, "lifecycle")
     assert link["title"] == "Runs of lifecycle Jobs"
     wanted = "https://argo.example.com/workflows/tenantctl-workflows?label=app.kubernetes.io/managed-by%3Dtenantctl"

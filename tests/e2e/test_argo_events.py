@@ -131,12 +131,12 @@ def test_a_message_starts_a_run(events: Events, own_fleet: Fleet, service: str) 
 
 def test_an_event_waits_for_a_sensor_that_is_away(events: Events, own_fleet: Fleet) -> None:
     """It is kept by the bus: what was answered with 200 is not lost."""
-    lab, key = own_fleet.lab, own_fleet.key("away")
-    before = events.pod("sensor")["metadata"]["name"]
-    lab.kube.delete(PODS, NAMESPACE, before)
+    key = own_fleet.key("away")
+    events.scale_sensor(0)
+    eventually(lambda: events.pods("sensor") == [], "no Sensor to run", state=events.state)
     events.tell(key)
+    events.scale_sensor(1)
     eventually(lambda: len(events.runs(key)) == 1, "the run of an event from before", state=events.state)
-    assert events.pod("sensor")["metadata"]["name"] != before
 
 
 # -- what they do not do -----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ The type of what is raised is the retry policy: `Unavailable` (no answer, or one
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -51,6 +52,11 @@ class ArgoCD:
             return self._ask("GET", _path(name), {"project": project})
         except NotFound:
             return None
+
+    def select(self, project: str, marks: Mapping[str, str]) -> list[Json]:
+        """The applications of the project that carry these labels."""
+        selector = ",".join(f"{name}={value}" for name, value in marks.items())
+        return list(self._ask("GET", APPLICATIONS, {"projects": project, "selector": selector}).get("items") or ())
 
     def create(self, application: Json) -> Json:
         """Create an application. Raises AlreadyExists where one of that name, in whichever project, says otherwise."""

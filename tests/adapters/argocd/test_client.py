@@ -114,6 +114,14 @@ def test_names_cannot_leave_their_place_in_the_path(server, client):
     assert headers["Authorization"] == "Bearer secret-token"
 
 
+def test_applications_are_selected_by_project_and_labels(server, client):
+    server[0].body = json.dumps({"items": [{"metadata": {"name": "a"}}]}).encode()
+    assert [item["metadata"]["name"] for item in client.select("tenants", {"tenant": "acme", "env": "p"})] == ["a"]
+    assert server[0].seen[-1][1] == "/api/v1/applications?projects=tenants&selector=tenant%3Dacme%2Cenv%3Dp"
+    server[0].body = b'{"items": null}'
+    assert client.select("tenants", {}) == []
+
+
 def test_a_sync_prunes_and_carries_its_mark(server, client):
     client.sync("tenants", "a", ("tenantctl", "run-1"))
     method, path, _, body = server[0].seen[-1]
