@@ -49,7 +49,7 @@ format: $(STAMP) ## Put the code into shape.
 bench: $(STAMP) ## Measure speed and memory, as ratios.
 	@$(RUN) -m tests.bench
 
-cluster-up: $(STAMP) ## Start a local cluster (NAME=eu-west WITH=argocd), or take an existing one (CONTEXT=...).
+cluster-up: $(STAMP) ## Start a local cluster (NAME=eu-west WITH="argocd argoevents"), or take an existing one (CONTEXT=...).
 	@$(RUN) -m tests.cluster up $(CLUSTER_OPTIONS) $(addprefix --with ,$(WITH))
 
 cluster-down: $(STAMP) ## Stop the local cluster, leaving nothing behind.

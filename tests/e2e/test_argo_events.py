@@ -12,13 +12,14 @@ import pytest
 from reconciler.adapters.kube import connect
 from reconciler.adapters.kube.resources import PODS, WORKFLOWS
 from reconciler.core.errors import NotAllowed, Unprocessable
+from reconciler.core.names import is_name
 from tests.cluster import argoevents
 from tests.e2e.command import ROOT
 from tests.e2e.conftest import NAME
 from tests.e2e.controller import free_port
 from tests.e2e.events import ENVIRONMENTS, NAMESPACE, OK, WAKE, Events, named
 from tests.e2e.fleet import Fleet
-from tests.e2e.lab import WORKFLOW, is_complete, phase
+from tests.e2e.lab import WORKFLOW, arguments, is_complete, phase
 from tests.e2e.service import GATE, QUICK, lifecycle_job
 from tests.e2e.waiting import eventually
 from tests.gitserver import serving
@@ -189,7 +190,7 @@ HOSTILE: dict[str, Any] = {
     "no object": [GOOD],
     "a text": "acme/production",
     "inside another": {"body": GOOD},
-    "twice, the second hostile": b'{"tenant": "../x", "environment": "production", "tenant": "acme"}',
+    "twice, the first hostile": b'{"tenant": "../x", "environment": "production", "tenant": "acme"}',
 }
 REFUSED = {
     "no JSON": b"{tenant",
@@ -210,6 +211,17 @@ def test_hostile_bodies_start_nothing(events: Events, own_fleet: Fleet) -> None:
     assert events.post(ENVIRONMENTS, b"tenant=acme&environment=production", **form) == OK
     passed = pass_by(events, own_fleet)
     assert names(events) - before == {passed}
+
+
+def test_what_was_compared_is_what_is_used(events: Events, own_fleet: Fleet) -> None:
+    """Of a name that is there twice the filter and the run take the same one."""
+    key = own_fleet.key("double")
+    body = json.dumps(named(key)).encode().replace(b"}", b', "tenant": "{{workflow.name}}", "environment": "../x"}')
+    assert events.post(ENVIRONMENTS, body) == OK
+    passed, asked = pass_by(events, own_fleet), [arguments(run) for run in events.runs()]
+    assert passed
+    assert {"tenant": key.partition("/")[0], "environment": "production"} in asked
+    assert [one for one in asked if not is_name(one["tenant"]) or not is_name(one["environment"])] == []
 
 
 def test_an_event_says_whose_turn_it_is_and_nothing_else(events: Events, own_fleet: Fleet) -> None:
