@@ -39,13 +39,12 @@ class ApplicationWatch:
 
     def run(self, seconds: float) -> None:
         """Look until `stop`, and wait so long after each; one call tells of all applications of the region."""
-        while True:
+        while not self._stopped.is_set():
             before = self.trouble
             self.look()
             if self.trouble and self.trouble != before:
                 log.warning("applications not known", region=self._region, error=self.trouble)
-            if self._stopped.wait(seconds):
-                return
+            self._stopped.wait(seconds)
 
     def stop(self) -> None:
         """End `run`, after the look that goes on."""

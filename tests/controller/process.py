@@ -92,7 +92,7 @@ class Process:
         for kind in IN_REGIONS:
             self.positions.pop((region.name, kind), None)
         watch.reflectors = [Still()]  # type: ignore[list-item]
-        watch.applications.stop()  # its thread ends after one look: a model makes thousands of processes
+        watch.applications.stop()  # its thread ends at once: a model makes thousands of processes
         return watch
 
     def _list(self, where: str, kind: str) -> None:

@@ -110,6 +110,12 @@ def test_what_was_brought_anew_since_is_well_until_the_next_look() -> None:
 
 def test_it_ends_when_it_is_asked_to() -> None:
     region = Region(placement())
-    region.watch.stop()
+
+    def ask() -> dict[str, Any]:
+        region.watch.stop()
+        return region._ask()
+
+    region.watch = ApplicationWatch("eu-west", region._placed, ask, region.told.append)
     region.watch.run(3600)
-    assert region.asked == 1
+    region.watch.run(3600)
+    assert (region.asked, region.told) == (1, [KEY])
