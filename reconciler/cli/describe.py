@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import KEY, Group, cluster_options
+from reconciler.cli.options import KEY, Group, cluster_options, namespace_option
 from reconciler.cli.output import data, table
 
 if TYPE_CHECKING:
+    from reconciler.cli.region_clusters import Regions
     from reconciler.core.fleet import Suspension
     from reconciler.core.names import Key
     from reconciler.core.placement import Placement
@@ -28,22 +29,24 @@ def command() -> None:
 
 @command.command(name="environment")
 @click.argument("key", type=KEY)
-@click.option("--namespace", help="The workflow namespace.", default="tenantctl-workflows", show_default=True)
+@namespace_option
 @cluster_options
-def environment(key: "Key", namespace: str, context: str | None, kubeconfig: str | None) -> int:
-    """Show its policy, where it is, what its steps came to, its conditions and its history."""
+def environment(key: "Key", namespace: str | None, context: str | None, kubeconfig: str | None) -> int:
+    """Show its policy, where it is, what its steps came to, its conditions and its history.
+
+    Steps are read from the environment's region, and from both while it moves. Exit code 1: one of them is not known.
+    """
     from reconciler.adapters.kube import connect
-    from reconciler.adapters.kube.resources import CONFIG_MAPS
-    from reconciler.cli.records import fleet_of, record_of, suspensions_of
-    from reconciler.core.placement import read_placement
+    from reconciler.cli.records import record_of, suspensions_of
+    from reconciler.cli.region_clusters import Regions
 
     kube = connect(context, kubeconfig)
     record = record_of(kube, key)
-    raw = kube.find(CONFIG_MAPS, namespace, key.dotted)
-    suspended = suspensions_of(record, fleet_of(kube))
-    steps = _step_lines(read_placement(raw) if raw else None)
+    regions = Regions.of(kube, kubeconfig, namespace)
+    steps, complete = _all_steps(regions, record)
+    suspended = suspensions_of(record, regions.fleet)
     data("\n".join([*_record_lines(record, suspended), *steps, *_history_lines(record)]))
-    return 0
+    return 0 if complete else 1
 
 
 def _record_lines(record: "Record", suspended: "list[Suspension]") -> Iterator[str]:
@@ -90,11 +93,36 @@ def _move_lines(record: "Record") -> Iterator[str]:
         yield f"              attempt {move.attempts.count}: {move.attempts.message}"
 
 
-def _step_lines(placement: "Placement | None") -> Iterator[str]:
+def _all_steps(regions: "Regions", record: "Record") -> tuple[list[str], bool]:
+    """What was done in each region that may hold the environment, and whether all of them said so."""
+    from reconciler.cli.region_clusters import regions_of
+    from reconciler.core.errors import TenantctlError
+
+    lines: list[str] = []
+    complete = True
+    for region in regions_of(record):
+        try:
+            lines += _step_lines(region, _placement(regions, region, record.key))
+        except TenantctlError as error:
+            lines.append(f"Steps in {region}: not known: {error}")
+            complete = False
+    return lines, complete
+
+
+def _placement(regions: "Regions", region: str, key: "Key") -> "Placement | None":
+    from reconciler.adapters.kube.resources import CONFIG_MAPS
+    from reconciler.core.placement import read_placement
+
+    kube, namespace = regions.place(region)
+    raw = kube.find(CONFIG_MAPS, namespace, key.dotted)
+    return read_placement(raw) if raw else None
+
+
+def _step_lines(region: str, placement: "Placement | None") -> Iterator[str]:
     if placement is None:
-        yield "Steps:        nothing is placed yet"
+        yield f"Steps in {region}: nothing is placed there"
         return
-    yield f"Steps (placement {placement.state.value} at {placement.revision[:7]}):"
+    yield f"Steps in {region} (placement {placement.state.value} at {placement.revision[:7]}):"
     for step, outcome in sorted(placement.outcomes.items()):
         stale = "" if outcome.digest == placement.digest else " (of an earlier declaration)"
         yield f"  {step}  {outcome.result.value}{stale}  run {outcome.run}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import KEY, cluster_options
+from reconciler.cli.options import KEY, cluster_options, namespace_option
 from reconciler.cli.output import data, note
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ ARGO_REMARK = re.compile(rb'time="[^"]*" level=info .*\bargo=true\b')  # argoexe
 @click.argument("key", type=KEY)
 @click.option("--run", "run_name", help="This run instead of the last one.")
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run is over.")
-@click.option("--namespace", help="The workflow namespace.", default="tenantctl-workflows", show_default=True)
+@namespace_option
 @cluster_options
 def command(
-    key: "Key", run_name: str | None, follow: bool, namespace: str, context: str | None, kubeconfig: str | None
+    key: "Key", run_name: str | None, follow: bool, namespace: str | None, context: str | None, kubeconfig: str | None
 ) -> int:
     """Print the logs of an environment's last run: of each step, what its Job said.
 
@@ -37,15 +37,18 @@ def command(
     """
     from reconciler.adapters.kube import connect
     from reconciler.cli.records import last_run, record_of
+    from reconciler.cli.region_clusters import Regions, region_of_run
 
-    kube = connect(context, kubeconfig)
-    run = run_name or last_run(record_of(kube, key))
-    shown = _follow(kube, namespace, run) if follow else _print_all(kube, namespace, run)
+    control = connect(context, kubeconfig)
+    record = record_of(control, key)
+    run = run_name or last_run(record)
+    kube, where = Regions.of(control, kubeconfig, namespace).place(region_of_run(record, run))
+    shown = _follow(kube, where, run) if follow else _print_all(kube, where, run)
     if not shown:
         note(f"run {run} has no pods: those of a run that succeeded are kept for 10 minutes, of another for a week")
         note(f"its outcome is in 'tenantctl describe {key}'")
     if follow:
-        note(f"run {run} {_outcome(kube, namespace, run)}")
+        note(f"run {run} {_outcome(kube, where, run)}")
     return 0
 
 

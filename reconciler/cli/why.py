@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import KEY, cluster_options, output_option, repository_options
+from reconciler.cli.options import KEY, cluster_options, namespace_option, output_option, repository_options
 from reconciler.cli.output import as_json, as_yaml, data, note
 
 if TYPE_CHECKING:
     from reconciler.adapters.git import Repository
+    from reconciler.cli.region_clusters import Regions
     from reconciler.core.decide import Decision
     from reconciler.core.names import Key
     from reconciler.core.outcome import Outcome
@@ -23,14 +24,14 @@ Json = dict[str, Any]
 @click.command(epilog="Example:  tenantctl why acme/production --last 1")
 @click.argument("key", type=KEY)
 @click.option("--last", type=click.IntRange(1, 10), default=5, show_default=True, help="How many runs, newest first.")
-@click.option("--namespace", help="The workflow namespace.", default="tenantctl-workflows", show_default=True)
+@namespace_option
 @repository_options
 @cluster_options
 @output_option("text", "json", "yaml")
 def command(
     key: "Key",
     last: int,
-    namespace: str,
+    namespace: str | None,
     repository: str,
     ref: str,
     context: str | None,
@@ -42,15 +43,13 @@ def command(
     Fields and commits are read from --repository, Jobs from the outcomes that the region holds.
     """
     from reconciler.adapters.kube import connect
-    from reconciler.adapters.kube.resources import CONFIG_MAPS
     from reconciler.cli import wiring
     from reconciler.cli.records import record_of
-    from reconciler.core.placement import read_placement
+    from reconciler.cli.region_clusters import Regions
 
     kube = connect(context, kubeconfig)
     record = record_of(kube, key)
-    raw = kube.find(CONFIG_MAPS, namespace, key.dotted)
-    outcomes = list(read_placement(raw).outcomes.values()) if raw else []
+    outcomes = _outcomes(Regions.of(kube, kubeconfig, namespace), record)
     with wiring.repository(repository) as opened:
         found = explanations(opened, record, outcomes, last)
     if output != "text":
@@ -61,6 +60,23 @@ def command(
     else:
         note(f"{key} has had no run yet")
     return 0
+
+
+def _outcomes(regions: "Regions", record: "Record") -> "list[Outcome]":
+    """Those of every region where it is or was; one that is not known is told, and its Jobs are missing."""
+    from reconciler.adapters.kube.resources import CONFIG_MAPS
+    from reconciler.core.errors import TenantctlError
+    from reconciler.core.placement import read_placement
+
+    found: list[Outcome] = []
+    for name in dict.fromkeys([record.region, *(entry.region for entry in record.history if entry.region)]):
+        try:
+            kube, namespace = regions.place(name)
+            raw = kube.find(CONFIG_MAPS, namespace, record.key.dotted)
+            found += read_placement(raw).outcomes.values() if raw else ()
+        except TenantctlError as error:
+            note(f"Jobs in {name} are not known: {error}")
+    return found
 
 
 def explanations(
