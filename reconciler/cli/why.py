@@ -1,7 +1,7 @@
 """`tenantctl why`: which field, commit, Job or person made an environment's last runs."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +11,7 @@ from reconciler.cli.output import as_json, as_yaml, data, note
 
 if TYPE_CHECKING:
     from reconciler.adapters.git import Repository
+    from reconciler.adapters.kube import Kube
     from reconciler.cli.region_clusters import Regions
     from reconciler.core.decide import Decision
     from reconciler.core.names import Key
@@ -65,18 +66,14 @@ def command(
 def _outcomes(regions: "Regions", record: "Record") -> "list[Outcome]":
     """Those of every region where it is or was; one that is not known is told, and its Jobs are missing."""
     from reconciler.adapters.kube.resources import CONFIG_MAPS
-    from reconciler.core.errors import TenantctlError
+    from reconciler.cli.region_clusters import regions_known_to
     from reconciler.core.placement import read_placement
 
-    found: list[Outcome] = []
-    for name in dict.fromkeys([record.region, *(entry.region for entry in record.history if entry.region)]):
-        try:
-            kube, namespace = regions.place(name)
-            raw = kube.find(CONFIG_MAPS, namespace, record.key.dotted)
-            found += read_placement(raw).outcomes.values() if raw else ()
-        except TenantctlError as error:
-            note(f"Jobs in {name} are not known: {error}")
-    return found
+    def each(_: str, kube: "Kube", where: str) -> "Iterable[Outcome]":
+        raw = kube.find(CONFIG_MAPS, where, record.key.dotted)
+        return read_placement(raw).outcomes.values() if raw else ()
+
+    return regions.read(regions_known_to(record), each)[0]
 
 
 def explanations(

@@ -55,7 +55,12 @@ def control(monkeypatch: pytest.MonkeyPatch) -> Control:
     made = Control()
     made.objects["fleet"]["data"][REGIONS] = regions_text([Region("eu-west"), EAST])
     put(made, claim=replace(CLAIM, region="us-east"))
+    monkeypatch.setattr(made, "close", close, raising=False)
     return made
+
+
+def close() -> None:
+    """Nothing is open."""
 
 
 def put(control: Control, **fields: Any) -> None:
@@ -143,3 +148,37 @@ def test_without_the_context_it_is_said_and_nothing_is_done(
 @pytest.mark.parametrize("text", ["no JSON", "[1]", '[{"context": "x"}]', "{}", ""])
 def test_a_list_that_cannot_be_read_is_none(text: str) -> None:
     assert read_fleet({"data": {REGIONS: text}}).regions == {}
+
+
+# -- lists of all regions ------------------------------------------------------------------------------------------
+
+
+def test_runs_of_all_regions_are_listed(
+    control: Control, east: East, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = {"metadata": {"name": "run-east"}, "status": {"startedAt": "2026-11-23T00:00:00Z", "phase": "Running"}}
+    monkeypatch.setattr(east, "list", lambda *_, **__: iter([mine]))
+    assert run(["get", "runs"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [(row[0], row[2]) for row in rows] == [("RUN", "REGION"), ("run-east", "us-east"), ("run-1", "eu-west")]
+    assert run(["get", "runs", "--region", "us-east", "-o", "name"]) == 0
+    assert capsys.readouterr().out == "run-east\n"
+
+
+def test_runs_of_one_environment_are_looked_for_where_it_is(control: Control, east: East) -> None:
+    put(control, region="eu-west")
+    assert run(["get", "runs", str(KEY)]) == 0
+    assert east.asked == []
+
+
+def test_a_list_that_is_not_complete_says_so(lost: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["get", "runs", "-o", "name"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == "run-1\n"
+    assert f"region us-east: {NO_CONTEXT}" in shown.err
+
+
+@pytest.mark.parametrize("what", ["runs", "rollouts"])
+def test_a_region_that_is_not_listed(east: East, what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["get", what, "--region", "us-eats"]) == 64
+    assert "--region us-eats: known are eu-west, us-east; did you mean 'us-east'?" in capsys.readouterr().err
