@@ -46,8 +46,7 @@ class Moving:
         screen = self.story.screen
         screen.step("The services there too, and in both regions one with a database: ledger, on PostgreSQL")
         for name in ("billing", "search"):
-            screen.command("kubectl", "--context", REGION, "apply", "--server-side", "--filename", f"…/{name}")
-            self.story.apply_service(self.kube, name)
+            self.story.apply_service(self.kube, name, "--context", self.cluster.context)
         for cluster in (self.story.cluster, self.cluster):
             ledger.install(cluster, SERVICE, progress=screen.detail)
 
@@ -71,7 +70,9 @@ class Moving:
 
     def _way_in(self) -> None:
         """A kubeconfig with a token of the region's own account, as docs/operations.md says under Logging in."""
-        self.story.screen.command("kubectl", "create", "secret", "generic", RECONCILER, "--from-file", "kubeconfig")
+        where = ("--namespace", labels.CONTROL_NAMESPACE)
+        words = ("create", "secret", "generic", RECONCILER, "--from-file", "kubeconfig")
+        self.story.screen.command("kubectl", *where, *words)
         request = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
