@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.condition import READY, Condition
+from reconciler.core.names import Key
+from tests.core.fleet import KEY, declaration, record
 from tests.demo import story as module
 from tests.demo.moving import Moving
 from tests.demo.screen import Screen
@@ -27,3 +30,30 @@ def test_what_is_done_in_the_second_region_is_shown_with_its_context(
         "label namespace billing tenantctl.io/lifecycle=enabled",
     ):
         assert f"$ kubectl --context tenantctl-us-east {words}" in said
+
+
+def test_a_move_that_the_budget_holds_is_approved_as_an_operator_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons = ["Applied", "DestructiveBudget"]
+    monkeypatch.setattr("tests.demo.moving.api.record", lambda *_: of(reasons.pop(0)))
+    ran: list[tuple[str, ...]] = []
+
+    class Told:
+        screen, kube = Screen(1), None
+        place = SimpleNamespace(name="eu-west", fleet=SimpleNamespace(work=None))
+
+        def ready(self, key: Key) -> bool:
+            return True
+
+        def run(self, *words: str, **_: Any) -> str:
+            ran.append(words)
+            return "! hooli/trial-2  held: DestructiveBudget\nPlan 294fc27751e8 at cb4c6a2: 1 held, 5 unchanged."
+
+    moving = Moving(Told(), SimpleNamespace(context="tenantctl-us-east"), None)
+    assert not moving._held_back(KEY)
+    assert moving._held_back(KEY)
+    moving._approve()
+    assert ran[1][:3] == ("tenantctl", "approve", "294fc27751e8")
+
+
+def of(reason: str) -> Any:
+    return record(declaration(KEY), conditions=(Condition(READY, reason == "Applied", reason, "no"),))
