@@ -123,6 +123,8 @@ def _step_lines(region: str, placement: "Placement | None") -> Iterator[str]:
         yield f"Steps in {region}: nothing is placed there"
         return
     yield f"Steps in {region} (placement {placement.state.value} at {placement.revision[:7]}):"
+    if not placement.outcomes:
+        yield "  none has begun yet"
     for step, outcome in sorted(placement.outcomes.items()):
         stale = "" if outcome.digest == placement.digest else " (of an earlier declaration)"
         yield f"  {step}  {outcome.result.value}{stale}  run {outcome.run}"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from reconciler.adapters.kube import Kube
     from reconciler.core.names import Key
     from reconciler.core.observed import Run
+    from reconciler.core.record import Record
 
 Json = dict[str, Any]
 WORKFLOW = "workflows.argoproj.io/workflow"
@@ -45,11 +46,18 @@ def command(
     kube, where = Regions.of(control, kubeconfig, namespace).place(region_of_run(record, run))
     shown = _follow(kube, where, run) if follow else _print_all(kube, where, run)
     if not shown:
-        note(f"run {run} has no pods: those of a run that succeeded are kept for 10 minutes, of another for a week")
-        note(f"its outcome is in 'tenantctl describe {key}'")
+        _say_why_nothing(record, run, over=follow)
     if follow:
-        note(f"run {run} {_outcome(kube, where, run)}")
+        note(f"run {run} {_outcome(kube, where, run, key)}")
     return 0
+
+
+def _say_why_nothing(record: "Record", run: str, *, over: bool) -> None:
+    if not over and record.claim and record.claim.run == run:
+        note(f"run {run} has no pods yet; 'tenantctl logs --follow {record.key}' waits for them")
+        return
+    note(f"run {run} has no pods: those of a run that succeeded are kept for 10 minutes, of another for a week")
+    note(f"its outcome is in 'tenantctl describe {record.key}'")
 
 
 def _print_all(kube: "Kube", namespace: str, run: str) -> int:
@@ -89,15 +97,16 @@ def _run(kube: "Kube", namespace: str, name: str) -> "Run | None":
     return None if raw is None else read_run(raw)
 
 
-def _outcome(kube: "Kube", namespace: str, name: str) -> str:
-    """How the run ended, as Argo tells it: the closing line for those who followed."""
+def _outcome(kube: "Kube", namespace: str, name: str, key: "Key") -> str:
+    """How the run ended, as Argo tells it, and where more is said: the closing line for those who followed."""
     run = _run(kube, namespace, name)
     if run is None:
         return "is gone: it was deleted"
     if run.ended_well:
         return "succeeded"
     how = "was stopped" if run.shutdown else "failed"
-    return f"{how}: {run.message}" if run.message else how
+    more = f"'tenantctl describe {key}' says which step, why, and whose it is"
+    return f"{how}: {run.message}; {more}" if run.message else f"{how}; {more}"
 
 
 def _pods(kube: "Kube", namespace: str, run: str) -> list[Json]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from reconciler.controller.ports import History
 from reconciler.controller.world import World
 from reconciler.core.action import Action
+from reconciler.core.approval import HINT
 from reconciler.core.decide import takes_away
 from reconciler.core.desired import Desired, changed_keys
 from reconciler.core.gap import gap, never_launched
@@ -94,8 +95,8 @@ class Safety:
         if claimed + planned <= most:
             return ""
         return (
-            f"{planned} destructive actions are planned and {claimed} were claimed in the last hour, more than {most}"
-            f" of {len(self._live)} environments; wait, or approve what is meant"
+            f"destructive actions within an hour: {claimed} begun and {planned} planned, more than {most}"
+            f" of {len(self._live)} environments; wait, or approve what is meant: {HINT}"
         )
 
     def _judge(self, desired: Desired) -> None:

@@ -91,7 +91,7 @@ def lost(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_describe_reads_the_steps_where_the_environment_is(east: East, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["describe", str(KEY)]) == 0
-    assert "\nSteps in us-east (placement Active at fffffff):\n" in capsys.readouterr().out
+    assert "\nSteps in us-east (placement Active at fffffff):\n  none has begun yet\n" in capsys.readouterr().out
     assert east.asked == [("configmaps", "runs")]
 
 
