@@ -4,7 +4,6 @@ A trigger is a key or "everything": a new commit, a change of a run, a Job, a re
 answers again, and a long interval for all.
 """
 
-import heapq
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -17,8 +16,8 @@ from reconciler.controller.reconciler import Pass, Reconciler
 from reconciler.controller.settings import Settings
 from reconciler.controller.source import Request, Source
 from reconciler.controller.turns import Call, Turns
+from reconciler.controller.waiting import Waiting
 from reconciler.controller.world import Listeners, RegionWatch, World
-from reconciler.core.action import HoldReason
 from reconciler.core.condition import READY
 from reconciler.core.desired import Desired, changed_keys
 from reconciler.core.errors import Conflict, TenantctlError
@@ -50,12 +49,12 @@ class Loop:
         self._metrics = metrics
         self._add_region = add_region
         self._failures: dict[Key, int] = {}
-        self._waiting: dict[str, dict[Key, tuple[int, int, int, Key]]] = {}
+        self._waiting = Waiting()
         self._turns = Turns()
         self._asked: dict[Key, str] = {}
         self._fresh: dict[Key, str] = {}
-        self._lock = threading.Lock()
         self._workers: list[threading.Thread] = []
+        self._silent: dict[str, str] = {}  # what was told of regions that do not answer
         self._stopped = threading.Event()
         self.changed = threading.Event()
         self.passed: set[Key] = set()
@@ -130,7 +129,8 @@ class Loop:
         self._metrics.findings.set(len(desired.findings))
         self._report(desired)
         same = before is not None and before.regions == desired.regions
-        self.queue.add(self._in_order(changed_keys(before, desired) if before and same else self._all()))
+        changed = set(changed_keys(before, desired)) | self._waiting.by_others() if before and same else self._all()
+        self.queue.add(self._in_order(changed))
 
     def source_failed(self, error: TenantctlError) -> None:
         """The repository could not be read; what was read last stays in force."""
@@ -188,6 +188,8 @@ class Loop:
         if isinstance(record, Record) and record.reconcile not in (record.handled, self._asked.get(key)):
             self._asked[key] = record.reconcile
             self.source.ask((key, record.reconcile))
+        if isinstance(record, Record) and record.gone:  # one less that is to be taken away, or that looks renamed
+            self.queue.add(self._in_order(self._waiting.by_others()))
         self.queue.add([key])
         self.changed.set()
 
@@ -223,10 +225,15 @@ class Loop:
 
     def _region_changed(self, region: str, trouble: str) -> None:
         watch = self.world.regions.get(region)
+        if not self._is_unheard(region):
+            self.queue.add(self._in_order(self._waiting.heard(region)))
         if trouble:
-            log.warning("region does not answer", region=region, error=trouble)
+            if self._silent.get(region) != trouble:  # each of its watches says so
+                log.warning("region does not answer", region=region, error=trouble)
+            self._silent[region] = trouble
             self.queue.add(self._in_order(self._under_way(region)))
         elif watch and not watch.trouble:
+            self._silent.pop(region, None)
             log.info("region answers", region=region)
             self.queue.add(self._in_order(self._all()))
 
@@ -239,10 +246,7 @@ class Loop:
 
     def _freed(self, region: str) -> None:
         """A run is over: wake as many of those that wait for a place as could be launched, the first in order."""
-        with self._lock:
-            waiting = self._waiting.get(region, {})
-            first = heapq.nsmallest(2, waiting, key=lambda key: waiting[key])
-        self.queue.add(first)
+        self.queue.add(self._waiting.first(region, 2))
 
     def _rolled(self, region: str) -> None:
         """How far an environment is in a rollout may have changed: look at those whose turn has come by that."""
@@ -256,7 +260,7 @@ class Loop:
     # -- work ------------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        while not self._stopped.wait(0.02) and (self.ready() or self._regions_pending()):
+        while not self._stopped.wait(0.02) and self.ready():
             pass
         while (key := self.queue.get()) is not None:
             try:
@@ -267,7 +271,9 @@ class Loop:
     def _pass(self, key: Key) -> None:
         desired = self.desired
         assert desired is not None
-        self._wait_no_more(key)
+        if self._put_off(key):
+            return
+        self._waiting.forget(key)
         self._turns.forget(key)
         with self._metrics.seconds.time():
             try:
@@ -283,10 +289,21 @@ class Loop:
         self._settle_accounts(desired)
         self._call_next()
 
-    def _regions_pending(self) -> bool:
-        """Whether a region was not heard of at all yet, neither well nor ill: at the start, wait for the first word."""
-        reflectors: Iterable = (item for region in self.world.regions.values() for item in region.reflectors)  # type: ignore[type-arg]
-        return any(reflector.trouble == "not listed yet" for reflector in reflectors)
+    def _put_off(self, key: Key) -> bool:
+        """Whether it waits for the first word of a region that it is in: at the start nothing is known, well or ill.
+
+        Others do not wait for that region: it may say nothing for as long as a time-out.
+        """
+        unheard = [name for name in self._regions_of(key) if self._is_unheard(name)]
+        for name in unheard:
+            self._waiting.note_unheard(name, key)
+            if not self._is_unheard(name):  # the word came in between
+                return False
+        return bool(unheard)
+
+    def _is_unheard(self, region: str) -> bool:
+        watch = self.world.regions.get(region)
+        return watch is not None and watch.unheard
 
     def _settle_accounts(self, desired: Desired) -> None:
         try:
@@ -299,8 +316,9 @@ class Loop:
         self.passed.add(done.key)
         self.changed.set()
         self._metrics.passes.labels(done.event).inc()
-        self._wait_for_place(done)
-        self._call(self._turns.note(done.key, done.decision.holds if done.decision else (), self.world.rollouts))
+        holds = done.decision.holds if done.decision else ()
+        self._waiting.note(done.key, holds, done.place)
+        self._call(self._turns.note(done.key, holds, self.world.rollouts))
         if done.event not in ("unchanged", "held", "in progress"):
             log.info(
                 "reconciled", tenant=done.key.tenant, environment=done.key.environment, did=done.event, run=done.run
@@ -308,29 +326,12 @@ class Loop:
         if done.again_after is not None:
             self.queue.add_after(done.key, done.again_after)
 
-    def _wait_for_place(self, done: Pass) -> None:
-        if done.place:  # an admin process, for which somebody is waiting: first of all
-            with self._lock:
-                self._waiting.setdefault(done.place, {})[done.key] = (-1, 0, 0, done.key)
-        for hold in done.decision.holds if done.decision else ():
-            if hold.reason is HoldReason.IN_FLIGHT_LIMIT and hold.action:
-                region = hold.action.where
-                with self._lock:
-                    self._waiting.setdefault(region, {})[done.key] = hold.action.order
-
-    def _wait_no_more(self, key: Key) -> None:
-        with self._lock:
-            for waiting in self._waiting.values():
-                waiting.pop(key, None)
-
     def _call_next(self) -> None:
         """Call the first of those that wait for a free place: who was woken for it may have had no use for it."""
-        for name, waiting in list(self._waiting.items()):
+        for name in self._waiting.regions():
             listed = self.desired.regions.get(name) if self.desired else None
-            if waiting and listed and self.world.in_flight(name) < listed.in_flight_limit:
-                with self._lock:
-                    first = heapq.nsmallest(1, waiting, key=lambda key: waiting[key])
-                for key in first:
+            if listed and self.world.in_flight(name) < listed.in_flight_limit:
+                for key in self._waiting.first(name, 1):
                     self.queue.add_after(key, RETRY_FIRST)
 
     def _failed(self, key: Key, error: TenantctlError) -> None:

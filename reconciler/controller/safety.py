@@ -7,6 +7,7 @@ time that somebody asks.
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 from reconciler.controller.ports import History
 from reconciler.controller.world import World
@@ -19,7 +20,7 @@ from reconciler.core.guard import begun
 from reconciler.core.names import Key
 from reconciler.core.observed import Observed
 from reconciler.core.record import Record
-from reconciler.core.times import seconds_between
+from reconciler.core.times import parse_rfc3339, seconds_between
 
 WINDOW = 3600.0
 BUDGET_LEAST, BUDGET_SHARE = 3, 0.05
@@ -66,7 +67,7 @@ class Safety:
             observed,
             untrusted=self._history.trust(desired, self._world.fleet, len(self._live)),
             unreviewed=self._history.unreviewed(action, record, desired),
-            over_budget=self._over_budget(),
+            **self._over_budget(),
             twin=self._history.twin(action.key, desired, list(self._removed.values())),
         )
 
@@ -87,17 +88,21 @@ class Safety:
 
     # -- the budget ------------------------------------------------------------------------------------------------
 
-    def _over_budget(self) -> str:
+    def _over_budget(self) -> dict[str, Any]:
+        """What `Observed` says of it: why, and when that passes by itself, as what was claimed counts no more."""
         now = self._clock()
         with self._lock:
-            claimed = sum(1 for at in self._claimed.values() if seconds_between(at, now) < WINDOW)
+            claimed = [at for at in self._claimed.values() if seconds_between(at, now) < WINDOW]
             planned, most = len(self._planned), max(BUDGET_LEAST, int(BUDGET_SHARE * len(self._live)))
-        if claimed + planned <= most:
-            return ""
-        return (
-            f"destructive actions within an hour: {claimed} begun and {planned} planned, more than {most}"
+        if len(claimed) + planned <= most:
+            return {"over_budget": ""}
+        why = (
+            f"destructive actions within an hour: {len(claimed)} begun and {planned} planned, more than {most}"
             f" of {len(self._live)} environments; wait, or approve what is meant: {HINT}"
         )
+        too_many = len(claimed) + planned - most  # of what was claimed, so many have to count no more
+        until = parse_rfc3339(sorted(claimed)[too_many - 1]) + WINDOW if planned <= most else None
+        return {"over_budget": why, "over_budget_until": until}
 
     def _judge(self, desired: Desired) -> None:
         """Bring the counts up to date: what changed in git, and what changed in the clusters."""

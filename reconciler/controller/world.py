@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.adapters.kube.client import Kube
-from reconciler.adapters.kube.reflector import Reflector
+from reconciler.adapters.kube.reflector import NOT_LISTED_YET, Reflector
 from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS, NAMESPACES, WORKFLOWS
 from reconciler.adapters.kube.state import RegionState
 from reconciler.adapters.kube.store import Store
@@ -85,6 +85,11 @@ class RegionWatch:
     def trouble(self) -> str:
         """Why the region is not known now; empty when it answers."""
         return next((reflector.trouble for reflector in self.reflectors if reflector.trouble), "")
+
+    @property
+    def unheard(self) -> bool:
+        """Whether anything of it was not heard of at all yet, neither well nor ill."""
+        return any(reflector.trouble == NOT_LISTED_YET for reflector in self.reflectors)
 
     @property
     def offers(self) -> Mapping[Step, str]:

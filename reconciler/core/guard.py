@@ -251,7 +251,7 @@ def budget(action: Action, desired: Desired, observed: Observed, now: float) -> 
     """Not too much is taken away at once, in the whole fleet."""
     if not observed.over_budget or approval_of(action, observed, now):
         return None
-    return Hold(action.key, HoldReason.DESTRUCTIVE_BUDGET, observed.over_budget, action)
+    return Hold(action.key, HoldReason.DESTRUCTIVE_BUDGET, observed.over_budget, action, observed.over_budget_until)
 
 
 GENERAL: tuple[Guard, ...] = (regions, state, in_progress, paused, lost, renamed, unsupported)

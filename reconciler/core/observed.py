@@ -91,8 +91,9 @@ class Observed:
     `fleet`: what is paused for many at once. `damaged`: why the record or the placement could not be read.
     `sites`: every region that answers. `rollouts`: whose turn it is; None where no rollout holds anything (offline). Of
     the fleet as a whole, each empty where nothing is wrong: `untrusted`: why the source is not; `lost`: why a missing
-    record may not mean a new environment; `over_budget`: why no more may be taken away now; `unreviewed`: why git does
-    not show a destructive action; `twin`: the key that this one was renamed to or from, as it seems.
+    record may not mean a new environment; `over_budget`: why no more may be taken away now; `over_budget_until`: when
+    that passes by time alone, in seconds since the epoch; `unreviewed`: why git does not show a destructive action;
+    `twin`: the key that this one was renamed to or from, as it seems.
     """
 
     record: Record | None = None
@@ -107,6 +108,7 @@ class Observed:
     untrusted: str = ""
     lost: str = ""
     over_budget: str = ""
+    over_budget_until: float | None = None
     unreviewed: str = ""
     twin: Key | None = None
     rollouts: Rollouts | None = field(default=None, compare=False)

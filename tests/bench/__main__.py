@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHES = ("start", "validate", "review", "decide", "rollouts", "merge")
+BENCHES = ("start", "validate", "review", "decide", "rollouts", "merge", "silent", "moves")
 
 
 def main() -> int:

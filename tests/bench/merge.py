@@ -31,6 +31,7 @@ from tests.e2e.repository import Repository
 from tests.e2e.service import QUICK, lifecycle_job
 
 ROUNDS = 5
+PATIENCE = 180
 
 
 def floor(lab: Lab) -> float:
@@ -61,8 +62,8 @@ def merged(lab: Lab, repository: Repository, service: str) -> float:
         started = time.perf_counter()
         repository.git("merge", "--quiet", "--no-edit", "--no-ff", "change")
         repository.git("branch", "--quiet", "-D", "change")
-    spent = awaited(lambda: lab.runs(key), started)
-    awaited(lambda: is_ready(lab.record(key)), time.perf_counter())
+    spent = awaited(lambda: lab.runs(key), f"a run of {key}", started)
+    awaited(lambda: is_ready(lab.record(key)), f"{key} Ready", time.perf_counter())
     return spent
 
 
@@ -72,13 +73,13 @@ def is_ready(record: Record | None) -> bool:
     return ready is not None and ready.status
 
 
-def awaited(probe: Callable[[], Any], started: float) -> float:
-    """The seconds since `started` until the probe finds something, looking every 10 ms, for a minute at most."""
-    while time.perf_counter() - started < 60:
+def awaited(probe: Callable[[], Any], what: str, started: float) -> float:
+    """The seconds since `started` until the probe finds something, looking every 10 ms, for a few minutes at most."""
+    while time.perf_counter() - started < PATIENCE:
         if probe():
             return time.perf_counter() - started
         time.sleep(0.01)
-    raise SystemExit("nothing was launched within a minute")
+    raise SystemExit(f"after {PATIENCE} s still not: {what}")
 
 
 def clean(lab: Lab, key: Key) -> None:

@@ -11,12 +11,14 @@ import pytest
 
 from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS, NAMESPACES, PODS, SECRETS
 from reconciler.cli.main import run
-from reconciler.core.injection import Injection, files_of
+from reconciler.core.grant import Grant, is_granted
+from reconciler.core.injection import Injection, files_of, grant_of
 from reconciler.core.job_copy import copy_of, read_copy
 from reconciler.core.lifecycle_job import read_lifecycle_job
 from reconciler.core.names import Key
 from reconciler.core.outcome import FailureClass
 from reconciler.core.placement import Placement, State
+from reconciler.core.step import Verb
 from reconciler.core.termination import read_termination
 from tests.cluster import ledger
 from tests.cluster.conftest import send
@@ -66,9 +68,10 @@ class Region:
         step, name = job.step(verb), f"by-hand-{secrets.token_hex(4)}"
         body = copy_of(raw, job, placement, name, step)
         body["spec"]["backoffLimit"] = 0  # a bridge stops a copy that says what is wrong
-        self._add_url(body, verb, url)
         copy = read_copy(self.kube.create(JOBS, self.namespace, body))
-        files = files_of(Injection(placement, name, step, copy.name), self.namespace, copy.uid)
+        given = Injection(placement, name, step, copy.name)
+        self._grant(given, copy, url)
+        files = files_of(given, self.namespace, copy.uid)
         self.kube.create(CONFIG_MAPS, self.namespace, files)
         self.kube.merge(JOBS, self.namespace, copy.name, {"spec": {"suspend": False}})
         return self._end(copy.name)
@@ -76,13 +79,11 @@ class Region:
     def sql(self, text):
         return ledger.sql(self.cluster, self.namespace, text)
 
-    def _add_url(self, body, verb, url):
-        if url:
-            name = body["metadata"]["name"]
-            variable = {"migrate-out": "TENANT_EXPORT_URL", "migrate-in": "TENANT_IMPORT_URL"}[verb]
-            self.kube.create(SECRETS, self.namespace, {"metadata": {"name": name}, "stringData": {"url": url}})
-            (container,) = body["spec"]["template"]["spec"]["containers"]
-            container["env"].append({"name": variable, "valueFrom": {"secretKeyRef": {"name": name, "key": "url"}}})
+    def _grant(self, given, copy, url):
+        if not is_granted(given.step):
+            return
+        grant = Grant(url, (), "{}" if given.step.verb == Verb.MIGRATE_IN.value else "")
+        self.kube.create(SECRETS, self.namespace, grant_of(given, self.namespace, copy.uid, grant))
 
     def _end(self, name):
         deadline = time.monotonic() + 120

@@ -255,3 +255,10 @@ def lifecycle_job(service: str, version: int, verbs: Sequence[str] = ALL) -> Jso
 
 def chosen(items: list[Any], which: int) -> list[Any]:
     return [items[which % len(items)]] if items else []
+
+
+def word(life: Life, key: Key) -> str:
+    """The fixed reason that the record of an environment says."""
+    raw = life.control.read("record", key.dotted)
+    assert raw
+    return read_record(raw).conditions[0].reason

@@ -11,7 +11,7 @@ from reconciler.core.errors import NotAllowed, Unavailable
 from reconciler.core.finding import Finding
 from reconciler.core.names import Key
 from reconciler.core.record import read_record
-from tests.controller.life import KEYS, Life
+from tests.controller.life import KEYS, Life, word
 from tests.controller.process import Process
 
 EAST = "us-east"
@@ -118,8 +118,28 @@ def test_a_commit_that_could_not_be_taken_is_taken_as_a_whole_the_next_time(life
         process.loop.take(life.desired)
     life.regions["mars"] = life.regions[EAST]
     process.loop.take(life.desired)
+    process.notice()
     process.work(10)
     assert life.control.read("record", KEYS[1].dotted)
+
+
+def test_only_who_is_in_a_region_waits_for_its_first_word(life: Life) -> None:
+    life.specs[KEYS[1]] = {"seats": 1, "region": EAST}
+    life.specs[KEYS[2]] = {"seats": 1, "region": HOME}
+    life.commit()
+    with mock.patch.object(Process, "notice"):
+        process = Process(life)
+    home, east = process.world.regions[HOME], process.world.regions[EAST]
+    home.reflectors[0].trouble = ""
+    process.loop.queue.add(KEYS)
+    process.work(10)
+    assert (life.control.read("record", KEYS[1].dotted), process.loop.passed) == (None, {KEYS[0], KEYS[2]})
+
+    east.reflectors[0].trouble = "went silent"
+    process.loop.listeners().region(EAST, "went silent")
+    process.work(10)
+    assert KEYS[1] in process.loop.passed
+    assert word(life, KEYS[1]) == "RegionNotAnswering"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from reconciler.controller import safety as module
 from reconciler.core.action import HoldReason
 from reconciler.core.names import Key
-from tests.controller.life import KEYS, Life
+from tests.controller.life import KEYS, Life, word
 from tests.controller.process import Process
 
 A, B, C = KEYS
@@ -66,9 +66,11 @@ def test_after_an_hour_what_was_claimed_counts_no_more(life: Life) -> None:
     holds(life)
     life.everything_succeeds()
     life.change(B, None)
-    assert holds(life)[B] is HoldReason.DESTRUCTIVE_BUDGET
+    process = Process(life)
+    assert holds(life, process)[B] is HoldReason.DESTRUCTIVE_BUDGET
     life.now += 3601
-    assert holds(life)[B] is HoldReason.RUN_IN_PROGRESS
+    life.mono += 3601  # it is looked at again by itself
+    assert holds(life, process)[B] is HoldReason.RUN_IN_PROGRESS
 
 
 def test_what_is_protected_takes_nothing_of_the_budget(life: Life) -> None:
@@ -86,8 +88,32 @@ def test_a_declaration_that_comes_back_is_counted_no_more(life: Life) -> None:
     assert len(holds(life, process)) == 2
     life.change(A, OPEN)
     life.now += 1
-    process.loop.queue.add(KEYS)
     assert holds(life, process) == {B: HoldReason.RUN_IN_PROGRESS}
+
+
+def test_more_than_an_hour_may_hold_waits_for_somebody(life: Life) -> None:
+    life.specs |= {A: None, B: None}
+    life.commit()
+    process = Process(life)
+    process.settle()
+    assert [hold.until for hold in process.reconciler.preview(A, life.desired).holds] == [None]
+
+
+def test_what_looks_renamed_goes_when_its_twin_is_gone(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BUDGET_LEAST", 2)
+    process = Process(life)
+    life.past.twins = {A: B}
+    life.specs |= {A: None, C: None}
+    life.commit()
+    process.settle()
+    assert word(life, A) == "LooksRenamed"
+    life.past.twins = {}
+    life.everything_succeeds()
+    process.deliver_all()  # no new commit is read
+    process.work(30)
+    process.deliver_all()
+    process.work(30)
+    assert word(life, A) == "Progressing", "it was looked at when another was gone"
 
 
 @pytest.mark.parametrize(

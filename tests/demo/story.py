@@ -149,13 +149,10 @@ class Story:
         plan = self.run("tenantctl", "plan", "--ref", branch, cwd=work, remedy="tenantctl check says what is wrong")
         if "RunInProgress" in plan:
             self.screen.say("(held: the first fleet, which is being set up in the background at the same time)")
-        return branch
-
-    def review(self, branch: str) -> str:
-        """The comment that a reviewer of the branch sees at a pull request, made from git alone; returns it."""
-        self.screen.say("In CI, without a cluster and without secrets, so also for forks:")
+        self.screen.say("The comment at a pull request, from git alone: no cluster and no secrets, so also for forks:")
         words = ("tenantctl", "plan", "--from", "main", "--to", branch, "--output", "markdown")
-        return self.run(*words, cwd=self.place.fleet.work, remedy="tenantctl validate")
+        self.run(*words, cwd=work, remedy="mend what it names, and commit it")
+        return branch
 
     def merge(self, key: Key, branch: str) -> None:
         """The merge, and nothing else: the reconciler does the rest."""

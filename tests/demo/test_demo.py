@@ -37,6 +37,7 @@ def place() -> Iterator[Place]:
 def test_from_nothing_to_ready_and_back(place: Place) -> None:
     done = demo()
     assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr}"
+    assert "### tenantctl plan" in done.stdout
     assert "hooli/production is Ready" in done.stdout
     assert "hooli.production: plan=premium seats=120" in done.stdout
     for line in (

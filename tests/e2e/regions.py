@@ -117,8 +117,8 @@ class Regions:
         else:
             lab.kube.merge(CONFIG_MAPS, WORKFLOW, placement.key.dotted, {"data": body["data"]})
 
-    def run(self, region: str, key: str, verb: str, **lists: list[str]) -> str:
-        """Run a template for an environment to its end; returns the run's name."""
+    def run(self, region: str, key: str, verb: str, **lists: list[str]) -> tuple[str, str]:
+        """Run a template for an environment to its end; returns its phase, and what Argo says of it."""
         lab, name = self.labs[region], self.labs[region].name(verb)
         tenant, _, environment = key.partition("/")
         given = {"tenant": tenant, "environment": environment} | {k: json.dumps(v) for k, v in lists.items()}
@@ -131,9 +131,13 @@ class Regions:
             "spec": {"workflowTemplateRef": reference, "arguments": arguments},
         }
         lab.kube.create(WORKFLOWS, WORKFLOW, body)
-        over = lambda: phase(lab.kube.get(WORKFLOWS, WORKFLOW, name)) in ("Succeeded", "Failed", "Error")  # noqa: E731
-        eventually(over, f"{verb} of {key} in {region} to end", state=lambda: lab.state(key))
-        return name
+
+        def over() -> Json | None:
+            run = lab.kube.get(WORKFLOWS, WORKFLOW, name)
+            return run if phase(run) in ("Succeeded", "Failed", "Error") else None
+
+        run = eventually(over, f"{verb} of {key} in {region} to end", state=lambda: lab.state(key))
+        return phase(run), run["status"].get("message", "")
 
     # -- the state of the world ------------------------------------------------------------------------------------
 

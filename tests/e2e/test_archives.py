@@ -6,13 +6,13 @@ The saga that does it by itself has tests of its own; here are the pieces that i
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import obstore
 import pytest
 
 from reconciler.core.archive import Archive, import_key, read_manifest
+from reconciler.core.names import Key
 from reconciler.core.outcome import FailureClass, Result
 from reconciler.core.placement import Placement, State
 from reconciler.core.step import Kind, Step
@@ -21,58 +21,33 @@ from tests.cluster.conftest import client_of
 from tests.cluster.failure import ClusterError
 from tests.e2e.command import tenantctl
 from tests.e2e.fleet import Fleet
-from tests.e2e.lab import Key, phase
 from tests.e2e.regions import EAST, JOB, WEST, Regions
 from tests.e2e.service import lifecycle_job
+from tests.e2e.tenant import Tenant
 
 pytestmark = pytest.mark.cluster
 
 SIGNED = "X-Amz-Signature"
 
 
-@dataclass(frozen=True)
-class Tenant:
-    """One tenant environment of the ledger."""
+def _place(tenant: Tenant, region: str, epoch: int, state: State, **more: str) -> None:
+    spec = {"region": region, "services": [tenant.service]}
+    placement = Placement(Key.parse(tenant.key), {"spec": spec}, "0" * 12, "0" * 40, epoch, state)
+    tenant.both.place(region, placement, **more)
 
-    both: Regions
-    key: str
-    service: str
 
-    @property
-    def schema(self) -> str:
-        return self.key.replace("/", "_")
+def _import_from(tenant: Tenant, archive: Archive, epoch: int) -> None:
+    step = Step(Kind.JOB, "migrate-in", (tenant.service, JOB))
+    _place(tenant, EAST, epoch, State.ACTIVE, **{import_key(step): json.dumps(archive.dump())})
 
-    @property
-    def importing(self) -> str:
-        return f"migrate-in/{self.service}/{JOB}"
 
-    def placement(self, region: str, epoch: int, state: State) -> Placement:
-        spec = {"region": region, "services": [self.service]}
-        return Placement(Key.parse(self.key), {"spec": spec}, "0" * 12, "0" * 40, epoch, state)
+def _importing(tenant: Tenant) -> str:
+    return f"migrate-in/{tenant.service}/{JOB}"
 
-    def rows(self, region: str) -> str:
-        """All rows, with every column."""
-        return self.both.sql(region, self.service, f'select * from "{self.schema}".entries order by id')
 
-    def write(self, region: str, rows: int) -> None:
-        values = """'account-' || n % 7, n * 1.25, 'row ' || n || ', “quoted” \\ it''s'"""
-        insert = f'insert into "{self.schema}".entries (account, amount, memo)'
-        text = f'set role "{self.schema}"; {insert} select {values} from generate_series(1, {rows}) n'
-        self.both.sql(region, self.service, text)
-
-    def outcome(self, region: str, verb: str):
-        return self.both.outcome(region, self.key, verb, self.service)
-
-    def run(self, region: str, verb: str, **lists: list[str]) -> str:
-        """The phase in which the run ends."""
-        name = self.both.run(region, self.key, verb, **lists)
-        (run,) = [item for item in self.both.labs[region].runs(self.key) if item["metadata"]["name"] == name]
-        return phase(run)
-
-    def import_from(self, archive: Archive, epoch: int) -> None:
-        step = Step(Kind.JOB, "migrate-in", (self.service, JOB))
-        named = {import_key(step): json.dumps(archive.dump())}
-        self.both.place(EAST, self.placement(EAST, epoch, State.ACTIVE), **named)
+def _run(tenant: Tenant, region: str, verb: str, phase: str = "Succeeded", **lists: list[str]) -> None:
+    ended, message = tenant.both.run(region, tenant.key, verb, **lists)
+    assert ended == phase, message
 
 
 @pytest.fixture(scope="module")
@@ -84,16 +59,16 @@ def service(both: Regions, moving: Fleet) -> str:
 def tenant(both: Regions, service: str) -> Iterator[Tenant]:
     """One that is upserted in the west and has 1,000 rows there."""
     made = Tenant(both, f"{both.west.name('tenant')}/production", service)
-    both.place(WEST, made.placement(WEST, 1, State.ACTIVE))
-    assert made.run(WEST, "upsert") == "Succeeded"
+    _place(made, WEST, 1, State.ACTIVE)
+    _run(made, WEST, "upsert")
     made.write(WEST, 1000)
     return made
 
 
 def test_a_tenants_rows_arrive_with_the_same_checksum(tenant: Tenant) -> None:
     exported = _exported(tenant)
-    tenant.import_from(exported.archive, 2)
-    assert tenant.run(EAST, "migrate-in") == "Succeeded"
+    _import_from(tenant, exported.archive, 2)
+    _run(tenant, EAST, "migrate-in")
     imported = tenant.outcome(EAST, "migrate-in")
     assert imported.outputs == exported.outputs
     assert imported.outputs["rows"] == 1000
@@ -106,8 +81,8 @@ def test_a_tenants_rows_arrive_with_the_same_checksum(tenant: Tenant) -> None:
 def _exported(tenant: Tenant):
     """Frozen and exported: nothing can be written any more, and the manifest is what the outcome says."""
     both = tenant.both
-    both.place(WEST, tenant.placement(WEST, 1, State.FROZEN))
-    assert tenant.run(WEST, "migrate-out") == "Succeeded"
+    _place(tenant, WEST, 1, State.FROZEN)
+    _run(tenant, WEST, "migrate-out")
     outcome = tenant.outcome(WEST, "migrate-out")
     assert outcome.archive is not None
     assert set(outcome.verbs) >= {"upsert", "migrate-out", "migrate-in", "decommission"}
@@ -136,8 +111,8 @@ def test_archives_that_are_not_what_was_exported_are_not_imported(tenant: Tenant
     exported, both = _exported(tenant).archive, tenant.both
     key = f"{both.prefix}/{exported.folder}/archive"
     client, true = client_of(both.store), _stored(both, f"{exported.folder}/archive")
-    tenant.import_from(exported, 2)
-    assert tenant.run(EAST, "migrate-in", jobs=[f"upsert/{tenant.service}/{JOB}"]) == "Succeeded"
+    _import_from(tenant, exported, 2)
+    _run(tenant, EAST, "migrate-in", jobs=[f"upsert/{tenant.service}/{JOB}"])
 
     obstore.put(client, key, true[:-1])
     _refused(tenant, FailureClass.NEEDS_HUMAN, "ArchiveDiffers", f"has {len(true) - 1} bytes, not {len(true)}")
@@ -148,12 +123,12 @@ def test_archives_that_are_not_what_was_exported_are_not_imported(tenant: Tenant
         _refused(tenant, FailureClass.TRANSIENT, "ObjectStoreUnavailable", "it does not answer")
     assert both.sql(EAST, tenant.service, f'select count(*) from "{tenant.schema}".entries') == "0"
 
-    assert tenant.run(EAST, "migrate-in", jobs=[tenant.importing]) == "Succeeded"
+    _run(tenant, EAST, "migrate-in", jobs=[_importing(tenant)])
     assert tenant.rows(EAST) == tenant.rows(WEST)
 
 
 def _refused(tenant: Tenant, failure: FailureClass, reason: str, words: str) -> None:
-    assert tenant.run(EAST, "migrate-in", jobs=[tenant.importing]) == "Failed"
+    _run(tenant, EAST, "migrate-in", "Failed", jobs=[_importing(tenant)])
     outcome = tenant.outcome(EAST, "migrate-in")
     assert (outcome.result, outcome.failure, outcome.reason) == (Result.FAILED, failure, reason)
     assert words in outcome.message
@@ -193,13 +168,13 @@ def test_parts_are_files_of_urls_and_a_manifest_tells_their_checksums(both: Regi
         lab.add_service(parts, job)
     tenant = Tenant(both, f"{both.west.name('parts')}/production", parts)
 
-    both.place(WEST, tenant.placement(WEST, 1, State.FROZEN))
-    assert tenant.run(WEST, "migrate-out") == "Succeeded"
+    _place(tenant, WEST, 1, State.FROZEN)
+    _run(tenant, WEST, "migrate-out")
     exported = tenant.outcome(WEST, "migrate-out").archive
     objects = read_manifest(_stored(both, exported.key), exported).objects
     assert [(item.name, item.size) for item in objects] == [("part-001", 7), ("part-002", 7)]
-    tenant.import_from(exported, 2)
-    assert tenant.run(EAST, "migrate-in") == "Succeeded"
+    _import_from(tenant, exported, 2)
+    _run(tenant, EAST, "migrate-in")
     assert tenant.outcome(EAST, "migrate-in").outputs == {"all": "rows 1 rows 2 "}
     _no_url_is_kept(tenant)
 

@@ -39,7 +39,8 @@ def namespace(lab):
 
 def template(name, end):
     """The shipped step with a shell for a bridge. `{{retries}}` is known in a template with a retryStrategy."""
-    (shipped,) = (item for item in render(Settings()) if item["kind"] == "ClusterWorkflowTemplate")
+    templates = (item for item in render(Settings()) if item["kind"] == "ClusterWorkflowTemplate")
+    (shipped,) = (item for item in templates if item["metadata"]["name"] == "tenant-upsert")
     step = next(item for item in shipped["spec"]["templates"] if item["name"] == "step")
     code = f'if [ "{{{{retries}}}}" = 0 ]; then {end}; fi; echo done'
     container = {"image": "tenantctl.local/busybox:1", "command": ["sh", "-c", code]}

@@ -19,6 +19,7 @@ from reconciler.core.errors import Gone, TenantctlError, Unavailable
 
 Json = dict[str, Any]
 
+NOT_LISTED_YET = "not listed yet"  # neither well nor ill: nothing was heard at all
 WATCH_SECONDS = 300
 SILENCE_SECONDS = 90  # the API server sends a bookmark every minute
 WAIT_FIRST = 0.5
@@ -47,7 +48,7 @@ class Reflector:
         self._response: Any = None
         self._version = ""
         self.synced = threading.Event()
-        self.trouble = "not listed yet"
+        self.trouble = NOT_LISTED_YET
 
     def run(self) -> None:
         """List and watch until `stop`."""
