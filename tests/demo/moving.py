@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from reconciler.adapters.kube.resources import DEPLOYMENTS, SECRETS, Resource
 from reconciler.core import labels
 from reconciler.core.action import HoldReason
 from reconciler.core.condition import READY
+from reconciler.core.move import Phase
 from reconciler.core.names import Key
 from reconciler.core.record import condition
 from tests.cluster import Cluster, ledger, objectstore
@@ -116,7 +118,7 @@ class Moving:
             self._approve()
             story.wait(lambda: self._moving(key), f"{key} to move", 120)
         story.run("tenantctl", "describe", "environment", str(key), remedy="tenantctl check")
-        story.wait(lambda: self._arrived(key), f"{key} in {REGION}, and nothing left in eu-west", MOVE_SECONDS)
+        story.wait(self._arrival(key), f"{key} in {REGION}, and nothing left in eu-west", MOVE_SECONDS)
         self._count(key, "after")
         story.run("tenantctl", "history", str(key), remedy="tenantctl check")
 
@@ -163,11 +165,25 @@ class Moving:
         plan = PLAN.search(said)
         if plan is None:
             raise DemoError("no plan was shown", said=said, remedy=remedy)
+        others = [line for line in said.splitlines() if line.startswith("! ") and "  MIGRATE  " not in line]
+        if any("RunInProgress" not in line for line in others):
+            raise DemoError("the plan holds more than moves, which the demo does not approve for you", remedy=remedy)
         story.run("tenantctl", "approve", plan[1], "--reason", "one more demo", "--yes", cwd=work, remedy=remedy)
 
-    def _arrived(self, key: Key) -> bool:
-        record = api.record(self.story.kube, key)
-        return record is not None and record.region == REGION and record.move is None and self.story.ready(key)
+    def _arrival(self, key: Key) -> Callable[[], bool]:
+        """Whether it has arrived; whoever asks again and again sees the phases on its way there, each as it begins."""
+        told: set[Phase] = set()
+
+        def arrived() -> bool:
+            record = api.record(self.story.kube, key)
+            move = record.move if record else None
+            if move and move.phase not in told:
+                told.add(move.phase)
+                meaning = move.phase.meaning.format(source=move.source, to=move.to, cleans=move.cleans)
+                self.story.screen.detail(f"[{self.story.screen.elapsed()}] {move.phase}: {meaning}")
+            return record is not None and record.region == REGION and move is None and self.story.ready(key)
+
+        return arrived
 
     def _count(self, key: Key, when: str) -> None:
         screen = self.story.screen

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from reconciler.core.condition import READY, Condition
+from reconciler.core.move import Move, Phase
 from reconciler.core.names import Key
 from tests.core.fleet import KEY, declaration, record
 from tests.demo import story as module
+from tests.demo.failure import DemoError
 from tests.demo.moving import Moving
 from tests.demo.screen import Screen
 from tests.demo.story import Story
@@ -36,6 +38,7 @@ def test_a_move_that_the_budget_holds_is_approved_as_an_operator_does(monkeypatc
     reasons = ["Applied", "DestructiveBudget"]
     monkeypatch.setattr("tests.demo.moving.api.record", lambda *_: of(reasons.pop(0)))
     ran: list[tuple[str, ...]] = []
+    held = ["! hooli/trial-2  MIGRATE  held: DestructiveBudget"]
 
     class Told:
         screen, kube = Screen(1), None
@@ -46,14 +49,31 @@ def test_a_move_that_the_budget_holds_is_approved_as_an_operator_does(monkeypatc
 
         def run(self, *words: str, **_: Any) -> str:
             ran.append(words)
-            return "! hooli/trial-2  held: DestructiveBudget\nPlan 294fc27751e8 at cb4c6a2: 1 held, 5 unchanged."
+            return "\n".join([*held, "Plan 294fc27751e8 at cb4c6a2: 1 held, 5 unchanged."])
 
     moving = Moving(Told(), SimpleNamespace(context="tenantctl-us-east"), None)
     assert not moving._held_back(KEY)
     assert moving._held_back(KEY)
     moving._approve()
     assert ran[1][:3] == ("tenantctl", "approve", "294fc27751e8")
+    held.append("! acme/production  DECOMMISSION  held: Protected")
+    with pytest.raises(DemoError, match="does not approve for you"):
+        moving._approve()
+    assert len(ran) == 3
 
 
 def of(reason: str) -> Any:
     return record(declaration(KEY), conditions=(Condition(READY, reason == "Applied", reason, "no"),))
+
+
+def test_the_phases_of_a_move_are_told_as_they_begin(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    begun = Move("eu-west", "us-east", Phase.EXPORTING, "d", "f" * 40, 2, "2026-11-26T12:00:00Z")
+    moves = [begun, begun, begun.enter(Phase.CLEANING, "eu-west")]
+    monkeypatch.setattr("tests.demo.moving.api.record", lambda *_: record(declaration(KEY), move=moves.pop(0)))
+    story: Any = SimpleNamespace(screen=Screen(1), kube=None, ready=lambda key: True)
+    arrived = Moving(story, story, story)._arrival(KEY)
+    assert [arrived() for _ in range(3)] == [False] * 3
+    told = [line.strip() for line in capfd.readouterr().out.splitlines()]
+    assert [line.split()[1] for line in told] == ["Exporting:", "Cleaning:"]
