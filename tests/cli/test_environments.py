@@ -216,3 +216,15 @@ def test_one_that_was_merged_just_now_is_not_known_yet(kube: Kube, capsys: pytes
 def test_a_name_that_is_none_says_what_is_one(kube: Kube, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["describe", "acme/pre_prod"]) == 64
     assert "at most 30 and 20 lower-case letters, digits and hyphens" in said(capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "said_of_it"),
+    [
+        ("acme/prodction", "; did you mean 'acme/production'?"),
+        ("zzz/zzz", "; 'tenantctl get environments' lists those that are"),
+    ],
+)
+def test_a_name_that_is_not_known(kube: Kube, name: str, said_of_it: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["describe", name]) == 1
+    assert said(capsys) == f"error: no environment {name} is known here{said_of_it}\n"
