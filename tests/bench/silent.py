@@ -46,8 +46,11 @@ def kubeconfig(given: Path, url: str, folder: Path) -> Path:
     return made
 
 
-def merges(lab: Lab, service: str, listed: list[Json], keys: Path, folder: Path) -> list[float]:
+def merges(lab: Lab, listed: list[Json], keys: Path, folder: Path) -> list[float]:
     """The seconds from merges to Workflows in the region that answers, with a controller of its own."""
+    lab.sweep()  # another repository in which the environments of before are missing would be held, and rightly so
+    service = lab.service("bench")
+    lab.add_job(service, lifecycle_job(service, "bench", QUICK))
     folder.mkdir()
     repository = Repository(folder / "repository", listed)
     for number in range(THERE if len(listed) > 1 else 0):
@@ -71,11 +74,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, silence() as url:
         folder = Path(name)
         keys = kubeconfig(lab.cluster.kubeconfig, url, folder)
-        service = lab.service("bench")
-        lab.add_job(service, lifecycle_job(service, "bench", QUICK))
         try:
-            alone = merges(lab, service, answering, keys, folder / "alone")
-            beside = merges(lab, service, [*answering, silent], keys, folder / "beside")
+            alone = merges(lab, answering, keys, folder / "alone")
+            beside = merges(lab, [*answering, silent], keys, folder / "beside")
         finally:
             lab.sweep()
     one, two = statistics.median(alone), statistics.median(beside)
