@@ -91,6 +91,8 @@ def run(arguments: Sequence[str]) -> int:
         result = root.main(list(arguments), prog_name="tenantctl", standalone_mode=False)
         sys.stdout.flush()
     except (click.Abort, KeyboardInterrupt):
+        if sys.stderr.isatty():
+            click.echo(err=True)  # the terminal shows ^C where the cursor is: the shell's prompt begins a line
         return INTERRUPTED
     except click.ClickException as error:
         return _usage(error)

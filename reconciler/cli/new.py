@@ -61,6 +61,7 @@ def fleet(regions: tuple[str, ...]) -> int:
 @click.option("--region", default="", help="The region of environments that name none.")
 def tenant(name: str, display_name: str, owners: tuple[str, ...], ring: int | None, region: str) -> int:
     """Write tenants/NAME/tenant.yaml."""
+    from reconciler.adapters.files import desired
     from reconciler.cli.fleet_root import fleet_root
     from reconciler.core.names import TENANT_MAX, is_name
     from reconciler.core.skeleton import NewTenant
@@ -73,7 +74,7 @@ def tenant(name: str, display_name: str, owners: tuple[str, ...], ring: int | No
     if _asks():
         display_name = display_name or click.prompt("Name that people read", default="", show_default=False, err=True)
         owners = owners or tuple(_words("Owners, who review it (e-mail, @user, @org/team)"))
-        region = region or click.prompt("Region of its environments", default="", show_default=False, err=True)
+        region = region or _region(desired(root, []), "Region of its environments", "each says its own")
     made = NewTenant(name, display_name, owners, ring, region)
     path = f"tenants/{name}/tenant.yaml"
     return _write(root, {path: made.text}, [path])
@@ -111,8 +112,8 @@ def environment(
         raise UsageError(f"there is no tenant {key.tenant}; first: tenantctl new tenant {key.tenant}")
     settings = tuple(_parameter(text) for text in parameters)
     if _asks():
-        region = region or _region(desired(root, [key.tenant]))
-        tier = tier or click.prompt("Tier", default="", show_default=False, err=True)
+        region = region or _region(desired(root, [key.tenant]), "Region", "the tenant's default")
+        tier = tier or click.prompt("Tier (empty: the tenant's default)", default="", show_default=False, err=True)
         services = services or tuple(_words("Services (empty: all that take part)"))
     made = NewEnvironment(key, region, tier, services, settings, protected, expires_at)
     return _write(root, {path: made.text}, [path])
@@ -127,11 +128,13 @@ def _words(question: str) -> list[str]:
     return answer.replace(",", " ").split()
 
 
-def _region(desired: "Desired") -> str:
+def _region(desired: "Desired", question: str, empty: str) -> str:
     names = sorted(desired.regions)
-    shown = f"Region ({', '.join(names)}; empty: the tenant's default)"
-    answer: str = click.prompt(shown, default=names[0] if len(names) == 1 else "", err=True)
-    return answer
+    if len(names) == 1:
+        return str(click.prompt(question, default=names[0], err=True))
+    return str(
+        click.prompt(f"{question} ({', '.join(names)}; empty: {empty})", default="", show_default=False, err=True)
+    )
 
 
 def _parameter(text: str) -> tuple[str, Any]:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from reconciler.adapters import files
@@ -111,3 +112,32 @@ def test_on_a_terminal_it_asks(fleet: Path) -> None:
     assert out == "tenants/acme/production.yaml\n"
     declared = files.desired(fleet).environments[ACME]
     assert (declared.region, declared.tier, declared.services) == ("us-east", "premium", ("billing", "search"))
+
+
+def test_questions_say_what_can_be_answered(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def prompt(question: str, default: str = "", **_: object) -> str:
+        asked.append(question)
+        return default
+
+    monkeypatch.setattr("reconciler.cli.new._asks", lambda: True)
+    monkeypatch.setattr("click.prompt", prompt)
+    assert run(["new", "tenant", "globex"]) == 0
+    assert asked[-1] == "Region of its environments (eu-west, us-east; empty: each says its own)"
+    assert run(["new", "environment", str(ACME), "--region", "eu-west"]) == 0
+    assert "Tier (empty: the tenant's default)" in asked
+
+
+def test_an_interrupted_question_leaves_the_line(
+    fleet: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise click.Abort
+
+    capsys.readouterr()
+    monkeypatch.setattr("reconciler.cli.new._asks", lambda: True)
+    monkeypatch.setattr("click.prompt", interrupted)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert run(["new", "tenant", "globex"]) == 130
+    assert capsys.readouterr().err == "\n"
