@@ -123,6 +123,23 @@ def test_a_field_that_changes_is_an_action_and_the_rest_is_unchanged(
     assert run([*BETWEEN, "--detailed-exitcode"]) == 2
 
 
+def test_a_folder_whose_name_cannot_be_shown_is_a_finding(branch: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(branch, "tenants/x\ny/production.yaml", staging("tier: premium"))
+    code, document = plan_json(capsys)
+    assert code == 3
+    assert [finding.partition(": ")[0] for finding in document["findings"]] == ["tenants/x\\ny/production.yaml:1:1"]
+
+
+def test_what_goes_is_held_by_nothing_that_stays_the_same(branch: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(branch, "tenants/acme/third.yaml", staging("deletionProtection: false").replace("staging", "third"))
+    change(branch, "tenants/acme/fourth.yaml", staging("deletionProtection: false").replace("staging", "fourth"))
+    git(branch, "branch", "--force", "main")
+    change(branch, "tenants/acme/third.yaml", None)
+    code, document = plan_json(capsys)
+    assert (code, document["holds"]) == (0, [])
+    assert [(each["environment"], each["action"]) for each in document["actions"]] == [("third", "DECOMMISSION")]
+
+
 def test_the_plan_has_the_id_that_the_same_change_has_in_a_cluster(
     branch: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
