@@ -12,6 +12,7 @@ from reconciler.core.action import Action, Reason
 from reconciler.core.decide import Decision, decide
 from reconciler.core.declaration import DECOMMISSIONED, Declaration, Policy, digest
 from reconciler.core.desired import Desired, changed_keys
+from reconciler.core.difference import shown
 from reconciler.core.finding import Finding
 from reconciler.core.names import Key
 from reconciler.core.observed import Observed
@@ -39,6 +40,9 @@ class PolicyChange:
     def lifts_protection(self) -> bool:
         """Whether the environment may be taken away afterwards."""
         return self.field == "deletionProtection" and self.after is False
+
+    def __str__(self) -> str:
+        return f"{self.field}: {shown(self.before)} → {shown(self.after)}"
 
 
 def decisions(
