@@ -61,6 +61,7 @@ def test_from_a_folder_below_it_goes_to_the_root(fleet: Path, monkeypatch: pytes
         (["environment", "globex/production"], 64, "first: tenantctl new tenant globex"),
         (["environment", "acme/production", "--parameter", "a=1", "--parameter", "a=2"], 64, "'a' is said twice"),
         (["fleet", "--region", "a", "--region", "a=b"], 64, "'a' is said twice"),
+        (["tenant", "globex", "--owner", "#x@example.com"], 3, "owners is not allowed; write an e-mail address"),
         (["environment", "acme/production"], 3, "'region' is missing"),
         (["environment", "acme/production", "--region", "mars"], 3, "'mars' is not one of eu-west, us-east"),
         (["environment", "acme/production", "--region", "eu-west", "--parameter", "x"], 64, "is no NAME=VALUE"),
