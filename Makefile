@@ -17,7 +17,7 @@ help: ## Show this help.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 $(STAMP): pyproject.toml
-	@echo "==> virtual environment in $(VENV): tenantctl and what its tests and checks need"
+	@echo "==> virtual environment in $(VENV): tenantctl and what its tests and checks need (a minute or two, once)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x")'
 	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@$(RUN) -m pip install --quiet --upgrade 'pip>=25.1'

@@ -4,14 +4,42 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reconciler.core.names import Key
     from reconciler.core.placement import Placement
     from reconciler.manifests import Settings
 
 Json = dict[str, Any]
 
 
-def application_lines(kube: Any, namespace: str, settings: "Settings", placement: "Placement") -> Iterator[str]:
-    """For `describe`: the applications that are, or may be, in the placement's region, how each stands, and a link.
+def argo_lines(region: str, kube: Any, namespace: str, placement: "Placement | None") -> Iterator[str]:
+    """For `describe`: where an environment's runs in a region are on Argo Workflows' pages, and its applications."""
+    from reconciler.core.errors import TenantctlError
+
+    if placement is None:
+        return
+    try:
+        settings = _settings(kube)
+    except TenantctlError as error:
+        yield f"Applications and links in {region}: not known: {error}"
+        return
+    if settings.argo_server:
+        yield f"Runs in {region}: {settings.argo_server.rstrip('/')}/workflows/{namespace}?{_selector(placement.key)}"
+    yield from _application_lines(region, kube, namespace, settings, placement)
+
+
+def _selector(key: "Key") -> str:
+    from urllib.parse import urlencode
+
+    from reconciler.core import labels
+
+    marks = ((labels.TENANT, key.tenant), (labels.ENVIRONMENT, key.environment))
+    return urlencode([("label", f"{name}={value}") for name, value in marks], safe="/")
+
+
+def _application_lines(
+    region: str, kube: Any, namespace: str, settings: "Settings", placement: "Placement"
+) -> Iterator[str]:
+    """The applications that are, or may be, in the region, how each stands, and a link.
 
     Where Argo CD cannot be asked, which may be for lack of rights, the reason is said.
     """
@@ -26,7 +54,7 @@ def application_lines(kube: Any, namespace: str, settings: "Settings", placement
         live = _asked(kube, namespace, settings, marks(placement.key))
     except TenantctlError as error:
         why = str(error)
-    yield "Applications:"
+    yield f"Applications in {region}:"
     for name, full in names.items():
         yield f"  {name}  {f'not known: {why}' if why else _said(live.get(full))}"
         if settings.argo_cd:
@@ -43,14 +71,20 @@ def applications_of(kube: Any, namespace: str) -> Callable[[], Mapping[str, Json
     """How to ask for all applications of a region's environments, by name; each call reads settings and token anew."""
 
     def ask() -> Mapping[str, Json]:
-        from reconciler.adapters.kube.resources import NAMESPACES
         from reconciler.core import labels
-        from reconciler.manifests.render import installed
 
-        settings = installed(kube.find(NAMESPACES, None, labels.CONTROL_NAMESPACE))
-        return _asked(kube, namespace, settings, {labels.MANAGED_BY: labels.MANAGER})
+        return _asked(kube, namespace, _settings(kube), {labels.MANAGED_BY: labels.MANAGER})
 
     return ask
+
+
+def _settings(kube: Any) -> "Settings":
+    """Those of the region's installation."""
+    from reconciler.adapters.kube.resources import NAMESPACES
+    from reconciler.core import labels
+    from reconciler.manifests.render import installed
+
+    return installed(kube.find(NAMESPACES, None, labels.CONTROL_NAMESPACE))
 
 
 def _asked(kube: Any, namespace: str, settings: "Settings", marks: Mapping[str, str]) -> Mapping[str, Json]:

@@ -18,7 +18,7 @@ def command(write: bool, check: bool) -> int:
     Environments without owners of their own are reviewed by their tenant's. The file is .github/CODEOWNERS, or
     CODEOWNERS or docs/CODEOWNERS where that is there already.
     """
-    from reconciler.cli.fleet_root import fleet_root
+    from reconciler.cli.fleet_root import fleet_root, unlinked
     from reconciler.core.codeowners import merged
     from reconciler.core.errors import TenantctlError, UsageError
 
@@ -29,9 +29,9 @@ def command(write: bool, check: bool) -> int:
     if not write and not check:
         data(ours)
         return 0
-    file = next((root / place for place in PLACES if (root / place).is_file()), root / PLACES[0])
+    file = unlinked(root, next((place for place in PLACES if (root / place).is_file()), PLACES[0]))
     try:
-        before = file.read_text(encoding="utf-8") if file.exists() else ""
+        before = file.read_bytes().decode() if file.exists() else ""
         after = merged(before, ours)
     except (OSError, ValueError) as error:
         raise TenantctlError(f"{file.relative_to(root)}: {error}") from error
@@ -40,7 +40,7 @@ def command(write: bool, check: bool) -> int:
         return 1
     if write and before != after:
         file.parent.mkdir(exist_ok=True)
-        file.write_text(after, encoding="utf-8")
+        file.write_bytes(after.encode())
         note(f"wrote {file.relative_to(root)}")
     return 0
 

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import KEY, Group, cluster_options
+from reconciler.cli.options import KEY, Group, cluster_options, namespace_option
 from reconciler.cli.output import data, table
 
 if TYPE_CHECKING:
+    from reconciler.adapters.kube import Kube
+    from reconciler.cli.region_clusters import Regions
     from reconciler.core.fleet import Suspension
     from reconciler.core.names import Key
     from reconciler.core.placement import Placement
     from reconciler.core.record import Record
-    from reconciler.manifests import Settings
 
 
 @click.group(
@@ -29,40 +30,25 @@ def command() -> None:
 
 @command.command(name="environment")
 @click.argument("key", type=KEY)
-@click.option("--namespace", help="The workflow namespace.", default="tenantctl-workflows", show_default=True)
+@namespace_option
 @cluster_options
-def environment(key: "Key", namespace: str, context: str | None, kubeconfig: str | None) -> int:
-    """Show its policy, where it is, what its steps came to, what Argo CD says of its applications, and its history."""
+def environment(key: "Key", namespace: str | None, context: str | None, kubeconfig: str | None) -> int:
+    """Show its policy, where it is, what its steps came to, its conditions and its history; links to its runs and
+    applications, and what Argo CD says of those.
+
+    Steps are read from the environment's region, and from both while it moves. Exit code 1: one of them is not known.
+    """
     from reconciler.adapters.kube import connect
-    from reconciler.adapters.kube.resources import CONFIG_MAPS, NAMESPACES
-    from reconciler.cli.applications import application_lines
-    from reconciler.cli.records import fleet_of, record_of, suspensions_of
-    from reconciler.core import labels
-    from reconciler.core.placement import read_placement
-    from reconciler.manifests.render import installed
+    from reconciler.cli.records import record_of, suspensions_of
+    from reconciler.cli.region_clusters import Regions
 
     kube = connect(context, kubeconfig)
     record = record_of(kube, key)
-    raw = kube.find(CONFIG_MAPS, namespace, key.dotted)
-    suspended = suspensions_of(record, fleet_of(kube))
-    placement = read_placement(raw) if raw else None
-    settings = installed(kube.find(NAMESPACES, None, labels.CONTROL_NAMESPACE))
-    applications = application_lines(kube, namespace, settings, placement) if placement else ()
-    links = _link_lines(key, namespace, settings)
-    lines = [*_record_lines(record, suspended), *links, *_step_lines(placement), *applications]
-    data("\n".join([*lines, *_history_lines(record)]))
-    return 0
-
-
-def _link_lines(key: "Key", namespace: str, settings: "Settings") -> Iterator[str]:
-    """Where its runs are on Argo Workflows' pages, if the installation knows those."""
-    from urllib.parse import urlencode
-
-    from reconciler.core import labels
-
-    if settings.argo_server:
-        marks = [("label", f"{labels.TENANT}={key.tenant}"), ("label", f"{labels.ENVIRONMENT}={key.environment}")]
-        yield f"Runs:         {settings.argo_server.rstrip('/')}/workflows/{namespace}?{urlencode(marks, safe='/')}"
+    regions = Regions.of(kube, kubeconfig, namespace)
+    steps, complete = _all_steps(regions, record)
+    suspended = suspensions_of(record, regions.fleet)
+    data("\n".join([*_record_lines(record, suspended), *steps, *_history_lines(record)]))
+    return 0 if complete else 1
 
 
 def _record_lines(record: "Record", suspended: "list[Suspension]") -> Iterator[str]:
@@ -109,11 +95,40 @@ def _move_lines(record: "Record") -> Iterator[str]:
         yield f"              attempt {move.attempts.count}: {move.attempts.message}"
 
 
-def _step_lines(placement: "Placement | None") -> Iterator[str]:
+def _all_steps(regions: "Regions", record: "Record") -> tuple[list[str], bool]:
+    """What was done in each region that may hold the environment, and whether all of them said so."""
+    from reconciler.cli.applications import argo_lines
+    from reconciler.cli.region_clusters import regions_of
+    from reconciler.core.errors import TenantctlError
+
+    lines: list[str] = []
+    complete = True
+    for region in regions_of(record):
+        try:
+            kube, namespace = regions.place(region)
+            placement = _placement(kube, namespace, record.key)
+            lines += [*_step_lines(region, placement), *argo_lines(region, kube, namespace, placement)]
+        except TenantctlError as error:
+            lines.append(f"Steps in {region}: not known: {error}")
+            complete = False
+    return lines, complete
+
+
+def _placement(kube: "Kube", namespace: str, key: "Key") -> "Placement | None":
+    from reconciler.adapters.kube.resources import CONFIG_MAPS
+    from reconciler.core.placement import read_placement
+
+    raw = kube.find(CONFIG_MAPS, namespace, key.dotted)
+    return read_placement(raw) if raw else None
+
+
+def _step_lines(region: str, placement: "Placement | None") -> Iterator[str]:
     if placement is None:
-        yield "Steps:        nothing is placed yet"
+        yield f"Steps in {region}: nothing is placed there"
         return
-    yield f"Steps (placement {placement.state.value} at {placement.revision[:7]}):"
+    yield f"Steps in {region} (placement {placement.state.value} at {placement.revision[:7]}):"
+    if not placement.outcomes:
+        yield "  none has begun yet"
     for step, outcome in sorted(placement.outcomes.items()):
         stale = "" if outcome.digest == placement.digest else " (of an earlier declaration)"
         yield f"  {step}  {outcome.result.value}{stale}  run {outcome.run}"

@@ -1,5 +1,6 @@
 """Where the declarations are that a command is about: the nearest folder, here or above, that has them."""
 
+import os
 from pathlib import Path
 
 from reconciler.core.tree import REGIONS_FILE, TENANTS
@@ -13,3 +14,16 @@ def fleet_root() -> Path:
     within = folders[: top + 1]
     found = (folder for folder in within if (folder / REGIONS_FILE).is_file() or (folder / TENANTS).is_dir())
     return next(found, within[-1])
+
+
+def unlinked(root: Path, path: str) -> Path:
+    """The file of that path under the root. Raises Refused where a link leads elsewhere: a stranger may have made it.
+
+    What we write there would go to any file of the one who calls us.
+    """
+    from reconciler.core.errors import Refused
+
+    target = root / path
+    if os.path.realpath(target) != os.path.join(os.path.realpath(root), path):  # noqa: PTH118
+        raise Refused(f"{path} is, or is behind, a symbolic link; put the file itself there")
+    return target

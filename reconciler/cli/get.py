@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.get_rollouts import command as rollouts_command
-from reconciler.cli.options import KEY, Group, cluster_options, output_option
+from reconciler.cli.options import KEY, Group, cluster_options, namespace_option, output_option
 from reconciler.cli.output import as_json, as_yaml, count, data, note, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reconciler.adapters.kube import Kube
+    from reconciler.cli.region_clusters import Regions
     from reconciler.core.fleet import Suspension
     from reconciler.core.names import Key
     from reconciler.core.observed import Run
@@ -37,7 +39,7 @@ def command() -> None:
 command.add_command(rollouts_command, "rollouts")
 
 
-@command.command(name="environments")
+@command.command(name="environments", short_help="List recorded environments.")
 @click.argument("keys", type=KEY, nargs=-1)
 @click.option("--tenant", help="Only this tenant's.")
 @click.option("--region", help="Only those in this region.")
@@ -161,46 +163,74 @@ def _wide_cells(record: "Record") -> list[str]:
     return [str(record.epoch), str(record.policy.ring), run, ready.message if ready else ""]
 
 
-@command.command(name="runs")
+@command.command(name="runs", short_help="List the runs that Argo still has.")
 @click.argument("key", type=KEY, required=False)
-@click.option("--namespace", help="The workflow namespace.", default="tenantctl-workflows", show_default=True)
+@click.option("--region", metavar="REGION", help="Only those in this region.")
+@namespace_option
 @cluster_options
 @output_option(*FORMATS)
-def runs(key: "Key | None", namespace: str, context: str | None, kubeconfig: str | None, output: str) -> int:
-    """List the runs that a region's Argo still has, newest first."""
+def runs(
+    key: "Key | None", region: str | None, namespace: str | None, context: str | None, kubeconfig: str | None,
+    output: str,
+) -> int:  # fmt: skip
+    """List the runs that Argo still has in all regions, newest first.
+
+    Exit code 1: a region does not answer, or your kubeconfig does not have its context, so the list is not complete.
+    """
     from reconciler.adapters.kube import connect
+    from reconciler.cli.region_clusters import Regions
+
+    regions = Regions.of(connect(context, kubeconfig), kubeconfig, namespace)
+    found, complete = regions.read(_where(regions, key, region), _runs_in)
+    shown = [each for each in found if key in (None, each[1].key)]
+    _print_runs(sorted(shown, key=lambda each: each[1].started, reverse=True), output)
+    return 0 if complete else 1
+
+
+def _where(regions: "Regions", key: "Key | None", region: str | None) -> list[str]:
+    """The regions to ask: those that the environment is or was in, where one is named."""
+    from reconciler.cli.records import record_of
+    from reconciler.cli.region_clusters import regions_known_to
+    from reconciler.core.errors import NotFound
+
+    if key is None or region is not None:
+        return regions.names(region)
+    try:
+        return regions_known_to(record_of(regions.control, key))
+    except NotFound:
+        return regions.names()
+
+
+def _runs_in(region: str, kube: "Kube", namespace: str) -> "list[tuple[str, Run]]":
     from reconciler.adapters.kube.resources import WORKFLOWS
     from reconciler.core.observed import read_run
 
-    kube = connect(context, kubeconfig)
-    found = [read_run(raw) for raw in kube.list(WORKFLOWS, namespace)]
-    shown = sorted((run for run in found if key in (None, run.key)), key=lambda run: run.started, reverse=True)
-    _print_runs(shown, output)
-    return 0
+    return [(region, read_run(raw)) for raw in kube.list(WORKFLOWS, namespace)]
 
 
-def _print_runs(runs: "list[Run]", output: str) -> None:
+def _print_runs(runs: "list[tuple[str, Run]]", output: str) -> None:
     if output in ("json", "yaml"):
-        items = [_run_json(run) for run in runs]
+        items = [_run_json(run) | {"region": region or None} for region, run in runs]
         data(as_json(items) if output == "json" else as_yaml(items))
     elif output == "name":
-        _print_names(run.name for run in runs)
+        _print_names(run.name for _, run in runs)
     elif not runs:
         note("no runs")
     else:
         data(table(*_run_table(runs, wide=output == "wide")))
 
 
-def _run_table(runs: "list[Run]", *, wide: bool) -> tuple[list[str], list[list[str]]]:
+def _run_table(runs: "list[tuple[str, Run]]", *, wide: bool) -> tuple[list[str], list[list[str]]]:
     from reconciler.core.times import age
 
-    header = ["RUN", "ENVIRONMENT", "VERB", "PHASE", "PROGRESS", "AGE"] + (["BY", "MESSAGE"] if wide else [])
+    header = ["RUN", "ENVIRONMENT", "REGION", "VERB", "PHASE", "PROGRESS", "AGE"] + (["BY", "MESSAGE"] if wide else [])
     rows = []
-    for run in runs:
+    for region, run in runs:
         phase = f"{run.phase or 'Pending'}{' (stopped)' if run.shutdown else ''}"
         row = [
             run.name,
             str(run.key or "-"),
+            region or "-",
             run.verb or "-",
             phase,
             run.progress or "-",

@@ -1,16 +1,18 @@
 """`tenantctl get rollouts`: how far the versions of lifecycle Jobs have come."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import annotation_option, cluster_options, output_option
+from reconciler.cli.options import annotation_option, cluster_options, namespace_option, output_option
 from reconciler.cli.output import as_json, as_yaml, data, note, table
 
 if TYPE_CHECKING:
     from reconciler.adapters.kube import Kube
+    from reconciler.cli.region_clusters import Regions
+    from reconciler.core.fleet import Fleet
     from reconciler.core.lifecycle_job import LifecycleJob
     from reconciler.core.names import Key
     from reconciler.core.placement import Placement
@@ -24,45 +26,53 @@ WIDE = ("HELD", "FAILURES ALLOWED", "OWNER", "FAILED IN")
 NAMED_MOST = 5
 
 
-@click.command(epilog="Example:  tenantctl get rollouts --context eu-west -o wide")
+@click.command(
+    short_help="Show how far lifecycle Jobs have come.",
+    epilog="Example:  tenantctl get rollouts --region eu-west -o wide",
+)
 @click.argument("jobs", metavar="[NAMESPACE/JOB]...", nargs=-1)
 @click.option("--halted", is_flag=True, help="Only those that are halted.")
-@click.option("--namespace", help="The workflow namespace.", default="tenantctl-workflows", show_default=True)
+@click.option("--region", metavar="REGION", help="Only those of this region.")
+@namespace_option
 @annotation_option
 @cluster_options
 @output_option(*FORMATS)
 def command(
     jobs: tuple[str, ...],
     halted: bool,
-    namespace: str,
+    region: str | None,
+    namespace: str | None,
     annotations: tuple[str, ...],
     context: str | None,
     kubeconfig: str | None,
     output: str,
 ) -> int:
-    """Show how far every lifecycle Job of a region has come, as it is now: in how many environments it is done.
+    """Show how far every lifecycle Job of every region has come, as it is now: in how many environments it is done.
 
-    A new version is Rolling until it was run everywhere, wave by wave, and Halted when it failed too often.
+    A new version is Rolling until it was run everywhere, wave by wave, and Halted when it failed too often. Exit code
+    1: a region does not answer, or your kubeconfig does not have its context.
     """
     from reconciler.adapters.kube import connect
+    from reconciler.cli.region_clusters import Regions
     from reconciler.core.rollout_count import Stage
 
     kube = connect(context, kubeconfig)
     try:
-        region, counts = _counts(kube, namespace, annotations)
+        regions = Regions.of(kube, kubeconfig, namespace)
+        counts, complete = _all_counts(regions, region, annotations)
     finally:
         kube.close()
     shown = [
-        found
-        for found in counts
+        (place, found)
+        for place, found in counts
         if (not jobs or _name(found.job) in jobs) and (not halted or found.stage is Stage.HALTED)
     ]
-    _print(region, shown, output)
+    _print(shown, output)
     if not shown and output in ("text", "wide"):
         note(
             "no rollout is like that" if counts else "no lifecycle Job with upsert is there; see 'tenantctl jobs list'"
         )
-    return 0
+    return 0 if complete else 1
 
 
 def _name(job: "LifecycleJob") -> str:
@@ -72,14 +82,36 @@ def _name(job: "LifecycleJob") -> str:
 # -- reading -------------------------------------------------------------------------------------------------------
 
 
-def _counts(kube: "Kube", namespace: str, annotations: Iterable[str]) -> "tuple[str, list[Count]]":
-    """The region's name, as its placements say it, and a count for every Job."""
+def _all_counts(
+    regions: "Regions", only: str | None, annotations: Iterable[str]
+) -> "tuple[list[tuple[str, Count]], bool]":
+    """For every Job its region and its count, and whether all regions answered."""
+    records = _records(regions.control)
+    if not records:
+        note("no records are here: environments that something else holds are counted as waiting")
+
+    def known(region: str, jobs: "list[LifecycleJob]") -> "Fleetwide":
+        return _fleetwide(records, regions.fleet, region, jobs)
+
+    def each(name: str, kube: "Kube", namespace: str) -> "list[tuple[str, Count]]":
+        return _counts(name, _placements(kube, namespace), _jobs(kube, annotations), known)
+
+    return regions.read(regions.names(only), each)
+
+
+def _counts(
+    name: str,
+    placements: "list[Placement]",
+    jobs: "list[LifecycleJob]",
+    known: "Callable[[str, list[LifecycleJob]], Fleetwide]",
+) -> "list[tuple[str, Count]]":
+    """A count for every Job of a region, which its placements name where the fleet does not."""
     from reconciler.core.rollout_count import count_of
 
-    placements, found = _placements(kube, namespace), _jobs(kube, annotations)
-    region = next((str(each.spec.get("region", "")) for each in placements if each.state.admits("upsert")), "")
-    known = _fleetwide(kube, region, found)
-    return region, [count_of(job, placements, known) for job in found]
+    active = (each for each in placements if each.state.admits("upsert"))
+    region = name or next((str(each.spec.get("region", "")) for each in active), "")
+    fleetwide = known(region, jobs)
+    return [(region, count_of(job, placements, fleetwide)) for job in jobs]
 
 
 def _placements(kube: "Kube", namespace: str) -> "list[Placement]":
@@ -104,17 +136,13 @@ def _jobs(kube: "Kube", annotations: Iterable[str]) -> "list[LifecycleJob]":
     return [item.job for item in surveyed if not item.trouble and item.job.has(Verb.UPSERT)]
 
 
-def _fleetwide(kube: "Kube", region: str, jobs: "list[LifecycleJob]") -> "Fleetwide":
-    """What the control plane knows, if it is in this cluster."""
-    from reconciler.cli.records import fleet_of
+def _fleetwide(records: "dict[Key, Record]", fleet: "Fleet", region: str, jobs: "list[LifecycleJob]") -> "Fleetwide":
+    """What the control plane knows, if its context was given."""
     from reconciler.core.rollout_count import Fleetwide
     from reconciler.core.step import Verb
 
-    records = _records(kube)
-    if not records:
-        note("no records are here: environments that something else holds are counted as waiting")
     upserts = {job.step(Verb.UPSERT): job.hash for job in jobs}
-    return Fleetwide(region, records or None, fleet_of(kube), time.time(), upserts)
+    return Fleetwide(region, records or None, fleet, time.time(), upserts)
 
 
 def _records(kube: "Kube") -> "dict[Key, Record]":
@@ -140,16 +168,16 @@ def _readable(read: Any, raws: Iterable[Json]) -> list[Any]:
 # -- printing ------------------------------------------------------------------------------------------------------
 
 
-def _print(region: str, counts: "list[Count]", output: str) -> None:
+def _print(counts: "list[tuple[str, Count]]", output: str) -> None:
     if output in ("json", "yaml"):
-        items = [_json(region, found) for found in counts]
+        items = [_json(region, found) for region, found in counts]
         data(as_json(items) if output == "json" else as_yaml(items))
     elif output == "name":
-        for found in counts:
-            data(_name(found.job))
+        for name in dict.fromkeys(_name(found.job) for _, found in counts):
+            data(name)
     elif counts:
         wide = output == "wide"
-        rows = [_row(region, found) + (_wide(found) if wide else []) for found in counts]
+        rows = [_row(region, found) + (_wide(found) if wide else []) for region, found in counts]
         data(table((*HEADER, *WIDE) if wide else HEADER, rows))
 
 

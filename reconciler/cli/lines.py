@@ -1,10 +1,14 @@
 """The lines of files that findings are about, for people to see."""
 
+import re
 import stat
 from pathlib import Path
 
 from reconciler.report.annotations import Placed
 
+# What GitHub's runner takes for a command wherever it is printed (ActionCommand.cs in actions/runner): the hook prints
+# lines of a pull request in CI.
+COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\[)")
 READ_MOST, SHOWN_MOST = 64 * 1024, 200
 
 
@@ -18,4 +22,5 @@ def line_of(finding: Placed) -> str | None:
     except OSError:
         return None
     text = lines[finding.line - 1].rstrip("\r") if finding.line <= len(lines) else ""
-    return "".join(letter if letter.isprintable() or letter == "\t" else "\ufffd" for letter in text)[:SHOWN_MOST]
+    shown = "".join(letter if letter.isprintable() or letter == "\t" else "\ufffd" for letter in text)
+    return COMMAND.sub(lambda found: f"{found[1] or ''}\ufffd", shown)[:SHOWN_MOST]

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import KEY, cluster_options
+from reconciler.cli.options import KEY, cluster_options, namespace_option
 from reconciler.cli.output import data, note
 
 if TYPE_CHECKING:
     from reconciler.adapters.kube import Kube
     from reconciler.core.names import Key
     from reconciler.core.observed import Run
+    from reconciler.core.record import Record
 
 Json = dict[str, Any]
 WORKFLOW = "workflows.argoproj.io/workflow"
@@ -26,10 +27,10 @@ ARGO_REMARK = re.compile(rb'time="[^"]*" level=info .*\bargo=true\b')  # argoexe
 @click.argument("key", type=KEY)
 @click.option("--run", "run_name", help="This run instead of the last one.")
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run is over.")
-@click.option("--namespace", help="The workflow namespace.", default="tenantctl-workflows", show_default=True)
+@namespace_option
 @cluster_options
 def command(
-    key: "Key", run_name: str | None, follow: bool, namespace: str, context: str | None, kubeconfig: str | None
+    key: "Key", run_name: str | None, follow: bool, namespace: str | None, context: str | None, kubeconfig: str | None
 ) -> int:
     """Print the logs of an environment's last run: of each step, what its Job said.
 
@@ -37,16 +38,26 @@ def command(
     """
     from reconciler.adapters.kube import connect
     from reconciler.cli.records import last_run, record_of
+    from reconciler.cli.region_clusters import Regions, region_of_run
 
-    kube = connect(context, kubeconfig)
-    run = run_name or last_run(record_of(kube, key))
-    shown = _follow(kube, namespace, run) if follow else _print_all(kube, namespace, run)
+    control = connect(context, kubeconfig)
+    record = record_of(control, key)
+    run = run_name or last_run(record)
+    kube, where = Regions.of(control, kubeconfig, namespace).place(region_of_run(record, run))
+    shown = _follow(kube, where, run) if follow else _print_all(kube, where, run)
     if not shown:
-        note(f"run {run} has no pods: those of a run that succeeded are kept for 10 minutes, of another for a week")
-        note(f"its outcome is in 'tenantctl describe {key}'")
+        _say_why_nothing(record, run, over=follow)
     if follow:
-        note(f"run {run} {_outcome(kube, namespace, run)}")
+        note(f"run {run} {_outcome(kube, where, run, key)}")
     return 0
+
+
+def _say_why_nothing(record: "Record", run: str, *, over: bool) -> None:
+    if not over and record.claim and record.claim.run == run:
+        note(f"run {run} has no pods yet; 'tenantctl logs --follow {record.key}' waits for them")
+        return
+    note(f"run {run} has no pods: those of a run that succeeded are kept for 10 minutes, of another for a week")
+    note(f"its outcome is in 'tenantctl describe {record.key}'")
 
 
 def _print_all(kube: "Kube", namespace: str, run: str) -> int:
@@ -86,15 +97,16 @@ def _run(kube: "Kube", namespace: str, name: str) -> "Run | None":
     return None if raw is None else read_run(raw)
 
 
-def _outcome(kube: "Kube", namespace: str, name: str) -> str:
-    """How the run ended, as Argo tells it: the closing line for those who followed."""
+def _outcome(kube: "Kube", namespace: str, name: str, key: "Key") -> str:
+    """How the run ended, as Argo tells it, and where more is said: the closing line for those who followed."""
     run = _run(kube, namespace, name)
     if run is None:
         return "is gone: it was deleted"
     if run.ended_well:
         return "succeeded"
     how = "was stopped" if run.shutdown else "failed"
-    return f"{how}: {run.message}" if run.message else how
+    more = f"'tenantctl describe {key}' says which step, why, and whose it is"
+    return f"{how}: {run.message}; {more}" if run.message else f"{how}; {more}"
 
 
 def _pods(kube: "Kube", namespace: str, run: str) -> list[Json]:

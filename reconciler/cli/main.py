@@ -7,6 +7,7 @@ Exit codes are those of design §9: 0 ok, 1 failed, 2 changes (only with --detai
 import errno
 import importlib
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -72,7 +73,8 @@ class LazyGroup(click.Group):
         """Suggest the nearest command for an unknown one."""
         import difflib
 
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        completing = ctx.resilient_parsing
+        if args and args[0] not in COMMANDS and not args[0].startswith("-") and not completing:
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else "; see 'tenantctl --help'"
             raise click.UsageError(f"no such command '{args[0]}'{hint}", ctx)
@@ -91,6 +93,8 @@ def run(arguments: Sequence[str]) -> int:
         result = root.main(list(arguments), prog_name="tenantctl", standalone_mode=False)
         sys.stdout.flush()
     except (click.Abort, KeyboardInterrupt):
+        if sys.stderr.isatty():
+            click.echo(err=True)  # the terminal shows ^C where the cursor is: the shell's prompt begins a line
         return INTERRUPTED
     except click.ClickException as error:
         return _usage(error)
@@ -101,12 +105,27 @@ def run(arguments: Sequence[str]) -> int:
         _write_no_more()
         return 0
     except OSError as error:
-        if error.errno not in FULL:
+        return _refused(error)
+    except ImportError:
+        if shutil.which("git"):
             raise
-        _write_no_more()
-        error_line(f"cannot write: {error.strerror}")
+        error_line("there is no git; install it, or put it on PATH")
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _refused(error: OSError) -> int:
+    """Say what the system did not let us do, and to which file. Raises what names none: that is a fault of ours."""
+    if error.errno in FULL:
+        _write_no_more()
+        error_line(f"cannot write: {error.strerror}")
+    elif error.filename is not None:
+        error_line(f"{os.fsdecode(error.filename)}: {error.strerror}")
+    elif isinstance(error, FileNotFoundError):  # getcwd(3) names no file
+        error_line("the folder that you are in is not there any more; change to another")
+    else:
+        raise error
+    return 1
 
 
 def _write_no_more() -> None:

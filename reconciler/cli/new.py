@@ -1,9 +1,9 @@
 """`tenantctl new`: write the declaration of a tenant or an environment, or the files of a new repository."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reconciler.core.names import Key
 
 SCHEMAS = "schemas"
+T = TypeVar("T")
 
 
 @click.group()
@@ -42,7 +43,7 @@ def fleet(regions: tuple[str, ...]) -> int:
     from reconciler.core.skeleton import NewFleet
 
     root = Path.cwd()
-    named = {name: context for name, _, context in (text.partition("=") for text in regions)}
+    named = _each_once([(name, context) for name, _, context in (text.partition("=") for text in regions)], "--region")
     files = {
         "providers/regions.yaml": NewFleet(named).text,
         **{f"{SCHEMAS}/{name}": text for name, text in texts().items()},
@@ -61,6 +62,7 @@ def fleet(regions: tuple[str, ...]) -> int:
 @click.option("--region", default="", help="The region of environments that name none.")
 def tenant(name: str, display_name: str, owners: tuple[str, ...], ring: int | None, region: str) -> int:
     """Write tenants/NAME/tenant.yaml."""
+    from reconciler.adapters.files import desired
     from reconciler.cli.fleet_root import fleet_root
     from reconciler.core.names import TENANT_MAX, is_name
     from reconciler.core.skeleton import NewTenant
@@ -73,7 +75,7 @@ def tenant(name: str, display_name: str, owners: tuple[str, ...], ring: int | No
     if _asks():
         display_name = display_name or click.prompt("Name that people read", default="", show_default=False, err=True)
         owners = owners or tuple(_words("Owners, who review it (e-mail, @user, @org/team)"))
-        region = region or click.prompt("Region of its environments", default="", show_default=False, err=True)
+        region = region or _region(desired(root, []), "Region of its environments", "each says its own")
     made = NewTenant(name, display_name, owners, ring, region)
     path = f"tenants/{name}/tenant.yaml"
     return _write(root, {path: made.text}, [path])
@@ -109,10 +111,10 @@ def environment(
     _absent(root, path)
     if not (root / f"tenants/{key.tenant}/tenant.yaml").is_file():
         raise UsageError(f"there is no tenant {key.tenant}; first: tenantctl new tenant {key.tenant}")
-    settings = tuple(_parameter(text) for text in parameters)
+    settings = tuple(_each_once([_parameter(text) for text in parameters], "--parameter").items())
     if _asks():
-        region = region or _region(desired(root, [key.tenant]))
-        tier = tier or click.prompt("Tier", default="", show_default=False, err=True)
+        region = region or _region(desired(root, [key.tenant]), "Region", "the tenant's default")
+        tier = tier or click.prompt("Tier (empty: the tenant's default)", default="", show_default=False, err=True)
         services = services or tuple(_words("Services (empty: all that take part)"))
     made = NewEnvironment(key, region, tier, services, settings, protected, expires_at)
     return _write(root, {path: made.text}, [path])
@@ -127,11 +129,22 @@ def _words(question: str) -> list[str]:
     return answer.replace(",", " ").split()
 
 
-def _region(desired: "Desired") -> str:
+def _region(desired: "Desired", question: str, empty: str) -> str:
     names = sorted(desired.regions)
-    shown = f"Region ({', '.join(names)}; empty: the tenant's default)"
-    answer: str = click.prompt(shown, default=names[0] if len(names) == 1 else "", err=True)
-    return answer
+    if len(names) == 1:
+        return str(click.prompt(question, default=names[0], err=True))
+    return str(
+        click.prompt(f"{question} ({', '.join(names)}; empty: {empty})", default="", show_default=False, err=True)
+    )
+
+
+def _each_once(pairs: Sequence[tuple[str, T]], option: str) -> dict[str, T]:
+    """The pairs by name. Raises BadParameter for a name that is said twice: which of them was meant is not known."""
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise click.BadParameter(f"'{twice}' is said twice; say it once", param_hint=option)
+    return dict(pairs)
 
 
 def _parameter(text: str) -> tuple[str, Any]:
@@ -155,24 +168,42 @@ def _absent(root: Path, path: str) -> None:
         raise Refused(f"{path} is there already; edit it")
 
 
+def _made(target: Path, text: str) -> bool:
+    """Write a new file, all of it or none; False where there is one already. Raises UsageError for what is no text."""
+    from reconciler.core.errors import UsageError
+
+    try:
+        content = text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError("nothing was written: a word of the command line is not UTF-8") from error
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file = target.open("xb")
+    except FileExistsError:
+        return False
+    try:
+        with file:
+            file.write(content)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    return True
+
+
 def _write(root: Path, files: Mapping[str, str], judged: Iterable[str], *, note_there: bool = False) -> int:
     """Write what is not there. What the rules then refuse is taken away again, and said."""
     from reconciler.adapters.files import desired
+    from reconciler.cli.fleet_root import unlinked
     from reconciler.core.errors import Invalid, Refused
 
     written = []
     for path, text in files.items():
-        target = root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with target.open("x", encoding="utf-8") as file:
-                file.write(text)
-        except FileExistsError as error:
-            if not note_there:
-                raise Refused(f"{path} is there already; edit it") from error
+        if _made(unlinked(root, path), text):
+            written.append(path)
+        elif note_there:
             note(f"{path} is there already: left as it is")
-            continue
-        written.append(path)
+        else:
+            raise Refused(f"{path} is there already; edit it")
     tenants = [path.split("/")[1] for path in judged if path.startswith("tenants/")]
     findings = [found for found in desired(root, tenants).findings if found.path in written]
     if findings:

@@ -24,6 +24,13 @@ def cluster_options(function: F) -> F:
     )(function)
 
 
+def namespace_option(function: F) -> F:
+    """--namespace: where runs and placements are, if not where their region says. Passed as `namespace`, or None."""
+    return click.option(
+        "--namespace", metavar="NAMESPACE", help="The workflow namespace.", show_default="the region's own"
+    )(function)
+
+
 def output_option(*formats: str) -> Callable[[F], F]:
     """-o/--output with the given formats; the first is the default. Passed as `output`."""
     return click.option(

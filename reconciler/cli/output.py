@@ -4,9 +4,23 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
+
+
+def mend_streams() -> None:
+    """Make every stream one that can be written to: some are closed (`>&-`), some encodings lack our letters.
+
+    What cannot be encoded is written out (`\\u2192`): a path that is no text is shown, and no reason for a traceback.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):  # in this order: the lowest number is taken
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+        elif mode == "w" and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def data(text: str) -> None:

@@ -9,6 +9,7 @@ from reconciler.cli.options import KEY, cluster_options, timeout_option
 from reconciler.cli.output import count, note
 
 if TYPE_CHECKING:
+    from reconciler.adapters.kube import Kube
     from reconciler.core.names import Key
 
 
@@ -24,7 +25,7 @@ def command(
     """Ask the controller to fetch the repository and look at environments now."""
     from reconciler.adapters.kube import connect
     from reconciler.adapters.kube.state import Records
-    from reconciler.cli.records import all_records, record_of
+    from reconciler.cli.records import all_records
     from reconciler.cli.settled import wait_settled
     from reconciler.core import labels
     from reconciler.core.errors import UsageError
@@ -32,10 +33,22 @@ def command(
     if bool(keys) == everything:
         raise UsageError("name environments, or say --all")
     kube = connect(context, kubeconfig)
-    chosen = [record.key for record in all_records(kube)] if everything else [record_of(kube, key).key for key in keys]
+    chosen = [record.key for record in all_records(kube)] if everything else [_recorded(kube, key) for key in keys]
     records = Records(kube, labels.CONTROL_NAMESPACE)
     mark = str(time.time_ns())
     for key in chosen:
         records.patch(key, {"reconcile": mark})
     note(f"asked for {count(len(chosen), 'environment')}")
     return wait_settled(kube, chosen, mark, timeout) if wait else 0
+
+
+def _recorded(kube: "Kube", key: "Key") -> "Key":
+    """The key, if the controller knows it: a new one has no record that could be asked by. Raises NotFound."""
+    from reconciler.cli.records import record_of
+    from reconciler.core.errors import NotFound
+
+    try:
+        return record_of(kube, key).key
+    except NotFound as error:
+        hint = "if it was merged just now, 'tenantctl reconcile --all' has the repository read, which makes it known"
+        raise NotFound(f"{error}; {hint}") from error

@@ -8,12 +8,14 @@ from reconciler.adapters.kube import Kube
 from reconciler.adapters.kube.resources import CONFIG_MAPS
 from reconciler.core import labels
 from reconciler.core.errors import NotFound, TenantctlError
+from reconciler.core.finding import suggest
 from reconciler.core.fleet import Fleet, Suspension, read_fleet, suspensions
 from reconciler.core.names import Key
 from reconciler.core.record import Entry, Record, read_record
 from reconciler.core.times import rfc3339
 
 Json = dict[str, Any]
+LISTED = "; 'tenantctl get environments' lists those that are"
 
 
 def all_records(kube: Kube) -> Iterator[Record]:
@@ -34,11 +36,21 @@ def record_of(kube: Kube, key: Key) -> Record:
     """The record of one environment. Raises NotFound with what to do."""
     raw = kube.find(CONFIG_MAPS, labels.CONTROL_NAMESPACE, key.dotted)
     if raw is None:
-        raise NotFound(f"no environment {key} is known here; 'tenantctl get environments' lists those that are")
+        near = suggest(str(key), _names(kube))
+        raise NotFound(f"no environment {key} is known here{near or LISTED}")
     try:
         return read_record(raw)
     except ValueError as error:
         raise TenantctlError(str(error)) from error
+
+
+def _names(kube: Kube) -> list[str]:
+    """What a name may have been meant to be; nothing where the records cannot be listed."""
+    try:
+        raws = kube.list(CONFIG_MAPS, labels.CONTROL_NAMESPACE, labelSelector=labels.selects("record"))
+        return [raw["metadata"]["name"].replace(".", "/", 1) for raw in raws]
+    except TenantctlError:
+        return []
 
 
 def fleet_of(kube: Kube) -> Fleet:

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import KEY, cluster_options, timeout_option
+from reconciler.cli.options import KEY, cluster_options, namespace_option, timeout_option
 from reconciler.cli.output import note
 
 if TYPE_CHECKING:
     from reconciler.adapters.kube import Kube
+    from reconciler.cli.region_clusters import Regions
+    from reconciler.core.claim import Claim
     from reconciler.core.names import Key
 
 SHUTDOWN = "Stop"
@@ -18,14 +20,14 @@ SHUTDOWN = "Stop"
 @click.command()
 @click.argument("keys", type=KEY, nargs=-1, required=True)
 @click.option("--reason", default="", help="Why, for those who read it later.")
-@click.option("--namespace", help="The workflow namespace.", default="tenantctl-workflows", show_default=True)
+@namespace_option
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the Jobs have stopped, too.")
 @timeout_option(120)
 @cluster_options
 def command(
     keys: "tuple[Key, ...]",
     reason: str,
-    namespace: str,
+    namespace: str | None,
     wait: bool,
     timeout: float,
     context: str | None,
@@ -33,46 +35,50 @@ def command(
 ) -> int:
     """Stop runs in progress, and their Jobs. Nothing is launched for them again until 'tenantctl retry' or a change."""
     from reconciler.adapters.kube import connect
+    from reconciler.cli.region_clusters import Regions
 
     kube = connect(context, kubeconfig)
-    runs = _in_progress(kube, keys)
-    _stop(kube, namespace, runs, reason)
+    claims = _in_progress(kube, keys)
+    _stop(Regions.of(kube, kubeconfig, namespace), claims, reason)
     if wait:
-        _wait(kube, runs, timeout)
+        _wait(kube, claims, timeout)
     return 0
 
 
-def _in_progress(kube: "Kube", keys: "tuple[Key, ...]") -> "dict[Key, str]":
+def _in_progress(kube: "Kube", keys: "tuple[Key, ...]") -> "dict[Key, Claim]":
     from reconciler.cli.records import record_of
 
     records = [record_of(kube, key) for key in dict.fromkeys(keys)]
     for record in records:
         if record.claim is None:
             note(f"{record.key} has no run in progress")
-    return {record.key: record.claim.run for record in records if record.claim}
+    return {record.key: record.claim for record in records if record.claim}
 
 
-def _stop(kube: "Kube", namespace: str, runs: "dict[Key, str]", reason: str) -> None:
+def _stop(regions: "Regions", claims: "dict[Key, Claim]", reason: str) -> None:
+    """Stop each in its region; none where one of the regions cannot be reached. Raises UsageError."""
     from reconciler.adapters.kube.resources import WORKFLOWS
     from reconciler.adapters.kube.state import Records
     from reconciler.cli.asker import mark_of
     from reconciler.core import labels
 
-    if not runs:
+    if not claims:
         return
-    records, mark = Records(kube, labels.CONTROL_NAMESPACE), mark_of(kube, reason)
-    for key, run in runs.items():
-        kube.merge(WORKFLOWS, namespace, run, {"spec": {"shutdown": SHUTDOWN}})
+    places = {name: regions.place(name) for name in {claim.region for claim in claims.values()}}
+    records, mark = Records(regions.control, labels.CONTROL_NAMESPACE), mark_of(regions.control, reason)
+    for key, claim in claims.items():
+        kube, namespace = places[claim.region]
+        kube.merge(WORKFLOWS, namespace, claim.run, {"spec": {"shutdown": SHUTDOWN}})
         records.patch(key, {"stop": mark.dump()})
-        note(f"{key}: stopping run {run}")
+        note(f"{key}: stopping run {claim.run}")
 
 
-def _wait(kube: "Kube", runs: "dict[Key, str]", timeout: float) -> None:
+def _wait(kube: "Kube", claims: "dict[Key, Claim]", timeout: float) -> None:
     """Wait until all are over. Raises TimedOut."""
     from reconciler.core.errors import TimedOut
 
     deadline = time.monotonic() + timeout
-    for key, run in runs.items():
+    for key, run in ((key, claim.run) for key, claim in claims.items()):
         while not _is_over(kube, key, run):
             if time.monotonic() > deadline:
                 raise TimedOut(

@@ -19,7 +19,7 @@ from reconciler.core.concern import concerned
 from reconciler.core.errors import Invalid, UsageError
 from reconciler.core.finding import Finding
 from reconciler.core.scope import EVERYTHING, NOTHING, Chosen, Scope, scope
-from reconciler.core.tree import PROVIDERS, REGIONS_FILE, TENANTS
+from reconciler.core.tree import PROVIDERS, REGIONS_FILE, TENANTS, printable
 from reconciler.report.findings import FORMATS, Validation, summary, text_with_lines
 
 BETWEEN_FILES = frozenset({"namespace"})  # a change of one file can put another one in the wrong
@@ -94,7 +94,7 @@ def _locate(path: Path) -> tuple[Path, str]:
     complete = [root for root in roots if (root / REGIONS_FILE).is_file()]
     if roots:
         root = complete[-1] if complete else roots[0]
-        return root, whole.relative_to(root).as_posix()
+        return root, printable(os.fsencode(whole.relative_to(root)))
     if (whole / TENANTS).is_dir():
         return whole, ""
     raise UsageError(f"{path}: not under {TENANTS}/ or {PROVIDERS}/, and no folder that has {TENANTS}/")

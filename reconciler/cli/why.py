@@ -1,16 +1,18 @@
 """`tenantctl why`: which field, commit, Job or person made an environment's last runs."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import KEY, cluster_options, output_option, repository_options
+from reconciler.cli.options import KEY, cluster_options, namespace_option, output_option, repository_options
 from reconciler.cli.output import as_json, as_yaml, data, note
 
 if TYPE_CHECKING:
     from reconciler.adapters.git import Repository
+    from reconciler.adapters.kube import Kube
+    from reconciler.cli.region_clusters import Regions
     from reconciler.core.decide import Decision
     from reconciler.core.names import Key
     from reconciler.core.outcome import Outcome
@@ -23,14 +25,14 @@ Json = dict[str, Any]
 @click.command(epilog="Example:  tenantctl why acme/production --last 1")
 @click.argument("key", type=KEY)
 @click.option("--last", type=click.IntRange(1, 10), default=5, show_default=True, help="How many runs, newest first.")
-@click.option("--namespace", help="The workflow namespace.", default="tenantctl-workflows", show_default=True)
+@namespace_option
 @repository_options
 @cluster_options
 @output_option("text", "json", "yaml")
 def command(
     key: "Key",
     last: int,
-    namespace: str,
+    namespace: str | None,
     repository: str,
     ref: str,
     context: str | None,
@@ -42,15 +44,13 @@ def command(
     Fields and commits are read from --repository, Jobs from the outcomes that the region holds.
     """
     from reconciler.adapters.kube import connect
-    from reconciler.adapters.kube.resources import CONFIG_MAPS
     from reconciler.cli import wiring
     from reconciler.cli.records import record_of
-    from reconciler.core.placement import read_placement
+    from reconciler.cli.region_clusters import Regions
 
     kube = connect(context, kubeconfig)
     record = record_of(kube, key)
-    raw = kube.find(CONFIG_MAPS, namespace, key.dotted)
-    outcomes = list(read_placement(raw).outcomes.values()) if raw else []
+    outcomes = _outcomes(Regions.of(kube, kubeconfig, namespace), record)
     with wiring.repository(repository) as opened:
         found = explanations(opened, record, outcomes, last)
     if output != "text":
@@ -61,6 +61,19 @@ def command(
     else:
         note(f"{key} has had no run yet")
     return 0
+
+
+def _outcomes(regions: "Regions", record: "Record") -> "list[Outcome]":
+    """Those of every region where it is or was; one that is not known is told, and its Jobs are missing."""
+    from reconciler.adapters.kube.resources import CONFIG_MAPS
+    from reconciler.cli.region_clusters import regions_known_to
+    from reconciler.core.placement import read_placement
+
+    def each(_: str, kube: "Kube", where: str) -> "Iterable[Outcome]":
+        raw = kube.find(CONFIG_MAPS, where, record.key.dotted)
+        return read_placement(raw).outcomes.values() if raw else ()
+
+    return regions.read(regions_known_to(record), each)[0]
 
 
 def explanations(

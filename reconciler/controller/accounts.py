@@ -1,4 +1,5 @@
-"""The books: the fleet's ConfigMap says how many records there are, and which commit was accepted last (design §5).
+"""The books: the fleet's ConfigMap says how many records there are, which commit was accepted last, and where regions
+are (design §5).
 
 The count is raised after records are made and lowered before they are deleted, so a count that is too high means that
 records were lost. Each key has one writer and is patched alone.
@@ -10,7 +11,7 @@ from reconciler.controller.ports import FleetStore, History
 from reconciler.controller.world import World
 from reconciler.core.desired import Desired
 from reconciler.core.errors import AlreadyExists
-from reconciler.core.fleet import RECORDS, Fleet
+from reconciler.core.fleet import RECORDS, REGIONS, Fleet, regions_text
 
 
 class Accounts:
@@ -34,6 +35,7 @@ class Accounts:
                 self._world.fleets.put(self._fleets.patch({RECORDS: str(there)}))
             if fleet is not None:
                 self._accept(desired, fleet, there)
+                self._list_regions(fleet)
 
     def lower(self) -> None:
         """Before a record is deleted. Raises TenantctlError."""
@@ -58,3 +60,9 @@ class Accounts:
         values = self._history.accepted(desired, fleet, there)
         if values:
             self._world.fleets.put(self._fleets.patch(values))
+
+    def _list_regions(self, fleet: Fleet) -> None:
+        """For the commands, which know the control plane and have no repository at hand."""
+        places = regions_text(self._world.places())
+        if self._world.regions and places != regions_text(fleet.regions.values()):
+            self._world.fleets.put(self._fleets.patch({REGIONS: places}))

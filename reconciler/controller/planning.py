@@ -18,7 +18,7 @@ def plan_of(desired: Desired, decisions: Iterable[Decision], in_flight: dict[str
     for decision in decisions:
         actions += [decision.action] if decision.action else []
         holds += decision.holds
-        unchanged += decision.settled
+        unchanged += decision.settled and decision.key in desired.environments  # a tombstone is no environment
     actions.sort(key=lambda action: action.order)
     allowed, limited = (actions, []) if in_flight is None else _limit(actions, desired, dict(in_flight))
     holds = sorted([*holds, *limited], key=lambda hold: hold.key)

@@ -12,6 +12,7 @@ from typing import Any
 from reconciler.controller.ports import History
 from reconciler.controller.world import World
 from reconciler.core.action import Action
+from reconciler.core.approval import HINT
 from reconciler.core.decide import takes_away
 from reconciler.core.desired import Desired, changed_keys
 from reconciler.core.gap import gap, never_launched
@@ -96,8 +97,8 @@ class Safety:
         if len(claimed) + planned <= most:
             return {"over_budget": ""}
         why = (
-            f"{planned} destructive actions are planned and {len(claimed)} were claimed in the last hour, more than"
-            f" {most} of {len(self._live)} environments; wait, or approve what is meant"
+            f"destructive actions within an hour: {len(claimed)} begun and {planned} planned, more than {most}"
+            f" of {len(self._live)} environments; wait, or approve what is meant: {HINT}"
         )
         too_many = len(claimed) + planned - most  # of what was claimed, so many have to count no more
         until = parse_rfc3339(sorted(claimed)[too_many - 1]) + WINDOW if planned <= most else None

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.adapters.kube.client import Kube
@@ -194,6 +194,7 @@ class World:
     ) -> None:
         self._listeners = listeners
         self._namespace = namespace
+        self.control_kube = control
         self.records: Store[Record | Damaged] = Store(_record, _claimed_region, self._record_changed)
         records = labels.selects("record")
         self.control = Reflector(control, CONFIG_MAPS, self.records, namespace, records, listeners.control)
@@ -244,6 +245,13 @@ class World:
     def written_fleet(self) -> Fleet | None:
         """The same, None where its ConfigMap is missing."""
         return self.fleets.get(self._namespace, labels.FLEET)
+
+    def places(self) -> list[Region]:
+        """The regions that are watched; one that is in the control plane's own cluster without a context."""
+        watches = self.regions.values()
+        return [
+            replace(each.region, context=None) if each.kube is self.control_kube else each.region for each in watches
+        ]
 
     def in_flight(self, region: str) -> int:
         """How many claims are open in a region."""

@@ -13,6 +13,7 @@ from reconciler.core.mark import Mark
 from reconciler.core.times import parse_rfc3339
 
 VALID_SECONDS = 24 * 3600.0
+HINT = "'tenantctl plan' shows the id that 'tenantctl approve' takes"
 SUBJECT = frozenset({"action", "digest", "region"})  # said though empty: nothing may be applied yet
 
 

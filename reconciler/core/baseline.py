@@ -6,11 +6,13 @@ Which Jobs a service offers is not known here, so all of them together are one s
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 from reconciler.core.action import Action, Reason
 from reconciler.core.decide import Decision, decide
 from reconciler.core.declaration import DECOMMISSIONED, Declaration, Policy, digest
 from reconciler.core.desired import Desired, changed_keys
+from reconciler.core.difference import shown
 from reconciler.core.finding import Finding
 from reconciler.core.names import Key
 from reconciler.core.observed import Observed
@@ -18,7 +20,7 @@ from reconciler.core.outcome import Outcome, Result
 from reconciler.core.placement import placement_of
 from reconciler.core.record import Record
 from reconciler.core.review import is_removed, twin
-from reconciler.core.scope import scope
+from reconciler.core.scope import Chosen, Scope, scope
 from reconciler.core.step import Kind, Step, Verb
 
 ANY = "*"  # no Kubernetes name holds it
@@ -39,6 +41,9 @@ class PolicyChange:
         """Whether the environment may be taken away afterwards."""
         return self.field == "deletionProtection" and self.after is False
 
+    def __str__(self) -> str:
+        return f"{self.field}: {shown(self.before)} → {shown(self.after)}"
+
 
 def decisions(
     before: Desired, after: Desired, changed: Iterable[str], renamed: Mapping[str, str] | None = None
@@ -46,20 +51,27 @@ def decisions(
     """What `after` changes where `before` is applied, by key; `changed` are the paths that differ, `renamed` those that
     git takes for the same file (path before → path now).
     """
-    named = [scope(path) for path in changed]
-    written = {key for key in after.held if any(one.covers(key) for one in named)}
+    named = Chosen.of(scope(path) for path in changed)
+    written = {key for key in after.held if named.meets(Scope(key.tenant, key.environment))}
     keys = sorted(changed_keys(before, after) | written)
     twins = _twins(keys, before, after, renamed or {})
     return [decision(key, before, after, twins.get(key)) for key in keys]
 
 
 def _twins(keys: Iterable[Key], before: Desired, after: Desired, renamed: Mapping[str, str]) -> dict[Key, Key]:
-    """What seems to be renamed: a removed key and a new one, each by the other."""
-    records = {key: record for key in keys if (record := baseline(key, before).record)}
-    removed = {key: record for key, record in records.items() if is_removed(record, after)}
+    """What seems to be renamed: a removed key and a new one, each by the other.
+
+    A key that did not change has a record, too: an environment that stays is nobody's new name.
+    """
+
+    @cache
+    def record_of(key: Key) -> Record | None:
+        return baseline(key, before).record
+
+    removed = {key: record for key in keys if (record := record_of(key)) and is_removed(record, after)}
     pairs = ((scope(old).key, scope(new).key) for old, new in renamed.items())
     moved = {old: new for old, new in pairs if old and new}
-    found = ((key, twin(key, after, removed, records.get, moved)) for key in keys)
+    found = ((key, twin(key, after, removed, record_of, moved)) for key in keys)
     return {key: other for key, other in found if other}
 
 

@@ -71,6 +71,12 @@ def run_name(key: Key, verb: str, uid: str, seq: int) -> str:
     return f"{key.tenant}-{environment}-{word}-{suffix(uid, str(seq))}"
 
 
+def verb_of_run(run: str) -> str:
+    """The verb out of a run's name, `admin` for every admin process; empty where the name is not a claim's."""
+    word = run.rpartition("-")[0].rpartition("-")[2]
+    return next((verb for verb, short in WORDS.items() if short == word), "")
+
+
 def claim_mark(uid: str, claim: Claim) -> str:
     """What the run's annotation says about whose it is."""
     return f"{uid}/{claim.seq}"

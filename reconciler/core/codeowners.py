@@ -30,12 +30,17 @@ def _line(path: str, owners: Owners) -> str:
 
 
 def merged(text: str, ours: str) -> str:
-    """A CODEOWNERS file with our block in its place, else at its end. Raises ValueError if a mark stands alone."""
-    lines = text.splitlines()
+    """A CODEOWNERS file with our block in its place, else at its end. Raises ValueError if a mark stands alone.
+
+    Ours end as the first line of the file does, and no character of another line changes.
+    """
+    end = "\r\n" if text.partition("\n")[0].endswith("\r") else "\n"
+    ours = ours.replace("\n", end) + end.removesuffix("\n")
+    lines = text.removesuffix("\n").split("\n") if text else []
     begins = [n for n, line in enumerate(lines) if line.startswith(BEGIN.partition(":")[0])]
     ends = [n for n, line in enumerate(lines) if line.startswith(END)]
     if not begins and not ends:
-        gap = [""] if lines and lines[-1] else []
+        gap = [end.removesuffix("\n")] if lines and lines[-1].strip() else []
         return "\n".join([*lines, *gap, ours, ""])
     if len(begins) != 1 or len(ends) != 1 or begins[0] > ends[0]:
         raise ValueError("its marks '# BEGIN tenantctl codeowners' and '# END …' are not one pair; take them out")

@@ -18,7 +18,7 @@ def concerned(paths: Iterable[str], tenants: Iterable[str]) -> frozenset[str] | 
     named: set[str] = set()
     for path in paths:
         parts, held = path.split("/"), scope(path)
-        if held == EVERYTHING or _is_catalogue(parts):
+        if held == EVERYTHING or _is_catalogue(parts) or _is_written_out(parts):
             return None
         if parts[0] == TENANTS:
             named |= {parts[1], held.tenant or parts[1]}
@@ -29,6 +29,11 @@ def concerned(paths: Iterable[str], tenants: Iterable[str]) -> frozenset[str] | 
 def _is_catalogue(parts: list[str]) -> bool:
     """Whether other files may be judged by it; what else a provider keeps in its folder is its own."""
     return parts[0] != TENANTS and (len(parts) < 3 or parts[2].partition(".")[0].lower() == "provider")
+
+
+def _is_written_out(parts: list[str]) -> bool:
+    """Whether `tree.printable` had to write the folder's name out, so that nothing is found under what it says."""
+    return len(parts) > 1 and "\\" in parts[1]
 
 
 def _related(name: str, others: set[str]) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reconciler.core.text import printable
+
 TEXT_MAX = 60
 ABSENT = object()
 
@@ -30,8 +32,13 @@ def text(before: Any, after: Any) -> str:
     return f"{_short(before)} → {_short(after)}"
 
 
-def _short(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value of a declaration as JSON on one line, with nothing in it that would make the line read as another one."""
     import json
 
-    shown = json.dumps(value, ensure_ascii=False)
-    return shown if len(shown) <= TEXT_MAX else shown[: TEXT_MAX - 1] + "…"
+    return printable(json.dumps(value, ensure_ascii=False))
+
+
+def _short(value: Any) -> str:
+    text = shown(value)
+    return text if len(text) <= TEXT_MAX else text[: TEXT_MAX - 1] + "…"

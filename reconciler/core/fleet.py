@@ -5,7 +5,7 @@ line, each write guarded by the version that was read, together with a line of t
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from reconciler.core.mark import Mark
 from reconciler.core.names import Key
 from reconciler.core.record import Entry, Record, read_entries
+from reconciler.core.region import Region
 
 Json = dict[str, Any]
 
@@ -20,6 +21,7 @@ PAUSE = "pause."
 ACCEPTED = "accepted"
 SOURCE = "source"
 RECORDS = "records"
+REGIONS = "regions"
 HISTORY = "history"
 HISTORY_MAX = 20
 
@@ -74,7 +76,8 @@ class Fleet:
     """What the fleet's ConfigMap says of pauses, of the source and of records, and who used its levers last.
 
     `accepted`: the last commit that was trusted; `source`: the commit that somebody approved, though it does not follow
-    from that; `records`: how many there are, tombstones too, None where that is not known.
+    from that; `records`: how many there are, tombstones too, None where that is not known; `regions`: where each is,
+    for commands that have no repository at hand.
     """
 
     pauses: Mapping[Scope, Mark] = field(default_factory=dict)
@@ -82,6 +85,7 @@ class Fleet:
     accepted: str = ""
     source: str = ""
     records: int | None = None
+    regions: Mapping[str, Region] = field(default_factory=dict)
 
     def over(self, key: Key, regions: Collection[str]) -> list[tuple[Scope, Mark]]:
         """The pauses of what an environment belongs to, in force or not, the widest first."""
@@ -125,6 +129,7 @@ def read_fleet(config_map: Json) -> Fleet:
         accepted=data.get(ACCEPTED, ""),
         source=data.get(SOURCE, ""),
         records=int(data[RECORDS]) if data.get(RECORDS, "").isdecimal() else None,
+        regions=_regions(data.get(REGIONS, "")),
     )
 
 
@@ -133,6 +138,24 @@ def _history(text: str) -> tuple[Entry, ...]:
         return read_entries(text)
     except (ValueError, TypeError):
         return ()
+
+
+def _regions(text: str) -> dict[str, Region]:
+    try:
+        found = [Region.from_json(entry) for entry in json.loads(text or "[]")]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}
+    return {region.name: region for region in found}
+
+
+def regions_text(regions: Iterable[Region]) -> str:
+    """The text of the fleet's key `regions`: of each its name, context and workflow namespace, by name."""
+    entries = [
+        {"name": region.name, "workflowNamespace": region.workflow_namespace}
+        | ({"context": region.context} if region.context else {})
+        for region in sorted(regions, key=lambda region: region.name)
+    ]
+    return json.dumps(entries, separators=(",", ":"))
 
 
 def with_pause(fleet: Fleet, scope: Scope, mark: Mark, now: float) -> dict[str, str | None]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from reconciler.core.action import Action, ActionKind, Hold, HoldReason
-from reconciler.core.approval import Approval
+from reconciler.core.approval import HINT, Approval
 from reconciler.core.attempts import Attempts
 from reconciler.core.declaration import Declaration
 from reconciler.core.desired import Desired
@@ -135,7 +135,7 @@ def renamed(action: Action, desired: Desired, observed: Observed, now: float) ->
         return None
     message = (
         f"{action.key} and {observed.twin} look like one environment that was renamed, which is not possible: its data"
-        " would be lost; declare it under its old name again, or approve both"
+        f" would be lost; declare it under its old name again, or approve both: {HINT}"
     )
     return Hold(action.key, HoldReason.LOOKS_RENAMED, message, action)
 
@@ -207,7 +207,7 @@ def protected(action: Action, desired: Desired, observed: Observed, now: float) 
     if declaration is None and approval_of(action, observed, now):
         return None
     what = "deletionProtection is on (it is unless a declaration says false)"
-    remedy = "set it to false in a commit" if declaration else "the file is gone, so 'tenantctl approve' lifts it"
+    remedy = "set it to false in a commit" if declaration else f"the file is gone, so an approval lifts it: {HINT}"
     return Hold(action.key, HoldReason.PROTECTED, f"{what}; {remedy}", action)
 
 

@@ -34,7 +34,10 @@ class Key:
         """Read `tenant/environment` or `tenant.environment`. Raises ValueError with what to write instead."""
         tenant, separator, environment = text.replace(".", "/", 1).partition("/")
         if not separator or not is_name(tenant, TENANT_MAX) or not is_name(environment, ENVIRONMENT_MAX):
-            raise ValueError(f"'{text}' is no environment; write TENANT/ENVIRONMENT, for example acme/production")
+            limits = f"at most {TENANT_MAX} and {ENVIRONMENT_MAX} lower-case letters, digits and hyphens"
+            raise ValueError(
+                f"'{text}' is no environment; write TENANT/ENVIRONMENT, for example acme/production: {limits}"
+            )
         return cls(tenant, environment)
 
 

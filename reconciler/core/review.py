@@ -7,6 +7,7 @@ Compared is what was applied with what is declared now, both as commits say it (
 from collections.abc import Callable, Mapping
 
 from reconciler.core.action import Action, ActionKind
+from reconciler.core.approval import HINT
 from reconciler.core.declaration import ACTIVE, Declaration
 from reconciler.core.desired import Desired
 from reconciler.core.names import Key
@@ -15,7 +16,6 @@ from reconciler.core.step import Kind, Step
 
 Records = Callable[[Key], Record | None]
 
-HINT = "'tenantctl plan' shows the id that 'tenantctl approve' takes"
 SHORT = 12
 
 

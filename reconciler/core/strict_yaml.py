@@ -31,6 +31,7 @@ MAX_PROBLEMS = 20
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 STRANGE_BREAK = re.compile(rb"\r(?!\n)|\xc2\x85|\xe2\x80[\xa8\xa9]")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff]")
+TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels; flatten it"
 TOO_LARGE = f"the file is larger than {MAX_BYTES // 1024} KiB; a declaration holds settings, not content"
 
 
@@ -127,6 +128,8 @@ def _said(error: YAMLError, mark: Any, lines: list[str]) -> str:
     """What libyaml says, with the two hints that people need most."""
     if mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] == "\t":
         return "a tab cannot indent; use blanks"
+    if "maximum nesting depth" in (getattr(error, "problem", None) or ""):
+        return TOO_DEEP
     words = [getattr(error, "context", None), getattr(error, "problem", None)]
     said = ", ".join(word for word in words if word) or "this is not YAML"
     began = getattr(error, "context_mark", None)
@@ -163,7 +166,7 @@ def _value(reader: _Reader, event: Any, depth: int) -> Any:
     if event.anchor or event.tag:
         _decorated(reader, event)
     if depth > MAX_DEPTH:
-        reader.stop(event.start_mark, "too-deep", f"nested deeper than {MAX_DEPTH} levels; flatten it")
+        reader.stop(event.start_mark, "too-deep", TOO_DEEP)
     return _mapping(reader, depth) if kind is MappingStartEvent else _sequence(reader, depth)
 
 

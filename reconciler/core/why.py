@@ -4,17 +4,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reconciler.core.action import Action, ActionKind, Reason
+from reconciler.core.claim import verb_of_run
 from reconciler.core.decide import Decision
 from reconciler.core.outcome import Outcome
 from reconciler.core.record import Entry, Record
 from reconciler.core.step import Step
 
 SUCCEEDED = "Succeeded"
+MOVING = ("migrate-in", "decommission")
+ADMIN_STARTED = "AdminStarted"  # it names its run, whose own line follows
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One run of an environment; `base` is the revision that was applied before it, empty where none was."""
+    """One run of an environment; `base` is the revision that was applied before it, else the one that was tried before
+    it, empty where it is the first.
+    """
 
     entry: Entry
     base: str
@@ -39,13 +44,17 @@ class Explanation:
 def causes(record: Record) -> list[Cause]:
     """Each run that the record knows of, with the one in progress, the newest first."""
     history = [*record.history, *_in_progress(record)]
-    found, applied, since = [], "", []
+    found: list[Cause] = []
+    applied, tried = "", ""
+    since: list[Entry] = []
     for entry in history:
-        if not entry.run:
+        if not entry.run or entry.event == ADMIN_STARTED:
             since.append(entry)
             continue
-        found.append(Cause(entry, applied, tuple(since)))
-        applied, since = (entry.revision, []) if entry.event == SUCCEEDED else (applied, [entry])
+        found.append(Cause(entry, applied or tried, tuple(since)))
+        since = [] if entry.event == SUCCEEDED else [entry]
+        if verb_of_run(entry.run) != "admin":
+            applied, tried = (entry.revision if entry.event == SUCCEEDED else applied), entry.revision
     return found[::-1]
 
 
@@ -75,6 +84,9 @@ def reasons(cause: Cause, changed: Decision | None) -> tuple[str, ...]:
         return (*said, *map(str, fields))
     if said:
         return tuple(said)
+    verb = verb_of_run(cause.entry.run)
+    if verb in MOVING:
+        return (f"the move goes on: {verb} in {cause.entry.region}",)
     return ("no field changed: a lifecycle Job was new or changed, or was asked for by hand",)
 
 

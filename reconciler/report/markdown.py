@@ -4,7 +4,6 @@ What is taken away comes first and is counted. Everything that comes from a repo
 is text and nothing else. A comment has a length that GitHub refuses beyond; what does not fit is counted.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 
 from reconciler.core.action import Action, Hold
 from reconciler.core.baseline import PolicyChange
+from reconciler.core.difference import shown
 from reconciler.core.preview import Preview, is_destructive, nature
 from reconciler.core.step import Step
 from reconciler.report.plan import summary_parts
@@ -135,7 +135,7 @@ def _name(step: Step) -> str:
 
 
 def _policy(change: PolicyChange) -> str:
-    before, after = (code(json.dumps(value, ensure_ascii=False)) for value in (change.before, change.after))
+    before, after = (code(shown(value)) for value in (change.before, change.after))
     return f"- **{code(str(change.key))}** {code(change.field)}: {before} → {after}"
 
 

@@ -27,7 +27,7 @@ def preview_json(preview: Preview) -> Json:
 def preview_text(preview: Preview) -> str:
     """The plan as people read it in a terminal, with the changes of policy before the summary."""
     *lines, last = plan_text(preview.plan).split("\n")
-    lines += [f"= {each.key}  policy  {each.field}: {each.before} → {each.after}" for each in preview.policies]
+    lines += [f"= {each.key}  policy  {each}" for each in preview.policies]
     return "\n".join([*lines, last])
 
 
@@ -42,8 +42,7 @@ def _said(preview: Preview) -> Iterator[Said]:
     found = _texts(preview.plan)
     yield from (("warning", _held(hold)) for hold in preview.holds if not _is_finding(hold, found))
     for change in preview.policies:
-        told = f"{change.field}: {change.before} → {change.after}"
-        yield "warning" if change.lifts_protection else "notice", Remark(path_of(change.key), "policy", told)
+        yield "warning" if change.lifts_protection else "notice", Remark(path_of(change.key), "policy", str(change))
     yield from (("notice", _changed(action)) for action in preview.changes)
 
 

@@ -125,15 +125,15 @@ def test_describe_says_what_argo_cd_says_of_applications_and_where_to_look(
     words = [*URL, "--argo-cd-token", str(token), "--argo-server", "https://argo.example.com/"]
     assert run(["install", *words]) == 0
     monkeypatch.setattr("reconciler.adapters.argocd.checked", Asked)
-    assert described(capsys, "Applications:")[:5] == [
-        "Applications:",
+    assert described(capsys, "Applications in eu-west:")[:5] == [
+        "Applications in eu-west:",
         "  portal  Synced, Degraded",
         "      https://argocd.example.com/applications/acme.production.portal.eu-west",
         "  shop  not in Argo CD",
         "      https://argocd.example.com/applications/acme.production.shop.eu-west",
     ]
     runs = "https://argo.example.com/workflows/tenantctl-workflows?label=tenantctl.io/tenant%3Dacme"
-    assert any(line.startswith(f"Runs:         {runs}&label=") for line in described(capsys, ""))
+    assert any(line.startswith(f"Runs in eu-west: {runs}&label=") for line in described(capsys, ""))
 
 
 def refuse(*_):
@@ -152,7 +152,7 @@ def test_describe_says_why_argo_cd_was_not_asked(kube, environment, capsys, monk
     assert run(["install", *words]) == 0
     for name, fake in broken.items():
         monkeypatch.setattr(name, fake)
-    lines = described(capsys, "Applications:")
+    lines = described(capsys, "Applications in eu-west:")
     assert said in lines[1]
     assert any("/applications/acme.production.portal.eu-west" in line for line in lines) is bool(words)
 

@@ -76,6 +76,28 @@ def test_codeowners_are_printed_written_and_checked(user: UserRepository, capsys
     assert (user.folder / "CODEOWNERS").read_text() == text
 
 
+def test_lines_that_end_as_on_windows_stay_so(user: UserRepository) -> None:
+    (user.folder / "CODEOWNERS").write_bytes(b"* @example/platform\r\n")
+    assert run(["codeowners", "--write"]) == 0
+    text = (user.folder / "CODEOWNERS").read_bytes()
+    assert text.startswith(b"* @example/platform\r\n\r\n# BEGIN tenantctl")
+    assert text.count(b"\r\n") == text.count(b"\n")
+    assert run(["codeowners", "--check"]) == 0
+
+
+@pytest.mark.parametrize("link", [".github", ".github/CODEOWNERS", "CODEOWNERS"])
+def test_no_link_leads_it_out_of_the_repository(
+    link: str, user: UserRepository, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "file").write_text("mine\n")
+    (user.folder / link).parent.mkdir(exist_ok=True)
+    (user.folder / link).symlink_to(outside if link == ".github" else outside / "file")
+    assert run(["codeowners", "--write"]) == 6
+    assert "is, or is behind, a symbolic link" in capsys.readouterr().err
+    assert [(path.name, path.read_text()) for path in outside.iterdir()] == [("file", "mine\n")]
+
+
 def test_the_file_is_made_where_github_looks_first(user: UserRepository) -> None:
     assert run(["codeowners", "--write"]) == 0
     assert (user.folder / ".github/CODEOWNERS").is_file()

@@ -200,3 +200,31 @@ def test_following_ends_with_the_outcome(
     *others, last = said(capsys).splitlines()
     assert last.startswith(f"run run-1 {closing}")
     assert "kept for 10 minutes" in others[0]
+    assert ("'tenantctl describe initech/production'" in last) is ("failed" in closing or "stopped" in closing)
+
+
+def test_a_run_that_has_just_begun_has_no_pods_yet(kube: Kube, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["logs", "initech/production"]) == 0
+    assert said(capsys) == "run run-1 has no pods yet; 'tenantctl logs --follow initech/production' waits for them\n"
+
+
+def test_one_that_was_merged_just_now_is_not_known_yet(kube: Kube, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["reconcile", "new/production"]) == 1
+    assert "'tenantctl reconcile --all' has the repository read" in said(capsys)
+
+
+def test_a_name_that_is_none_says_what_is_one(kube: Kube, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["describe", "acme/pre_prod"]) == 64
+    assert "at most 30 and 20 lower-case letters, digits and hyphens" in said(capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "said_of_it"),
+    [
+        ("acme/prodction", "; did you mean 'acme/production'?"),
+        ("zzz/zzz", "; 'tenantctl get environments' lists those that are"),
+    ],
+)
+def test_a_name_that_is_not_known(kube: Kube, name: str, said_of_it: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["describe", name]) == 1
+    assert said(capsys) == f"error: no environment {name} is known here{said_of_it}\n"

@@ -1,5 +1,6 @@
 """The frame of the command line: help, exit codes, suggestions, and no traceback for anything expected."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,76 @@ def test_output_into_a_closed_pipe_is_no_error() -> None:
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("version >&-", 0), ("--help >&- 2>&-", 0), ("validate /nonexistent 2>&-", 64), ("version <&- >&- 2>&-", 0)],
+)
+def test_a_closed_stream_is_one_that_nobody_reads(words: str, code: int) -> None:
+    command = f"{sys.executable} -m reconciler {words}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("latin-1", "acm\xe9"), ("utf-8:strict", "acm\\udce9")])
+def test_what_the_encoding_lacks_is_written_out(encoding: str, shown: str, tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"acm\xe9" if encoding != "latin-1" else "acm\xe9".encode())
+    folder.mkdir()
+    assert tenantctl("new", "fleet", "--region", "eu-west", cwd=folder).returncode == 0
+    (folder / "tenants/\u2192").write_text("")
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-m", "reconciler", "validate", str(folder)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, env=environment, check=False)
+    assert done.returncode == 3, done.stderr
+    assert f"{shown}/tenants/" in done.stdout.decode(encoding.partition(":")[0])
+
+
+def test_without_git_it_says_so(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "reconciler", "plan", "--against", "empty"]
+    environment = os.environ | {"PATH": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (1, "error: there is no git; install it, or put it on PATH\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["schema", "--export", "file/schemas"], "error: file/schemas: Not a directory"),
+        (["codeowners", "--write"], ".github: File exists"),
+        (["new", "tenant", "globex"], "tenants/globex: Not a directory"),
+    ],
+)
+def test_what_the_system_refuses_is_one_clear_line(words: list[str], said: str, tmp_path: Path) -> None:
+    assert tenantctl("new", "fleet", "--region", "eu-west", cwd=tmp_path).returncode == 0
+    for name in ("file", ".github"):
+        (tmp_path / name).write_text("")
+    if words[0] == "new":
+        (tmp_path / "tenants/.gitkeep").unlink()
+        (tmp_path / "tenants").rmdir()
+        (tmp_path / "tenants").write_text("")
+    done = tenantctl(*words, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_folder_that_is_gone_is_one_clear_line(tmp_path: Path) -> None:
+    command = (
+        f"mkdir {tmp_path}/gone; cd {tmp_path}/gone; rmdir {tmp_path}/gone; {sys.executable} -m reconciler validate"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: the folder that you are in is not there any more; change to another\n"
+
+
+def test_completion_says_nothing_about_a_wrong_command() -> None:
+    environment = os.environ | {
+        "_TENANTCTL_COMPLETE": "bash_complete", "COMP_WORDS": "tenantctl valdate --", "COMP_CWORD": "2"
+    }  # fmt: skip
+    command = [sys.executable, "-m", "reconciler"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.stderr == ""
 
 
 def test_the_root_names_no_command_without_a_module() -> None:

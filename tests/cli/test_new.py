@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from reconciler.adapters import files
@@ -58,6 +59,9 @@ def test_from_a_folder_below_it_goes_to_the_root(fleet: Path, monkeypatch: pytes
         (["tenant", "acme"], 6, "tenants/acme/tenant.yaml is there already; edit it"),
         (["tenant", "Acme"], 64, "'Acme' is no name of a tenant"),
         (["environment", "globex/production"], 64, "first: tenantctl new tenant globex"),
+        (["environment", "acme/production", "--parameter", "a=1", "--parameter", "a=2"], 64, "'a' is said twice"),
+        (["fleet", "--region", "a", "--region", "a=b"], 64, "'a' is said twice"),
+        (["tenant", "globex", "--owner", "#x@example.com"], 3, "owners is not allowed; write an e-mail address"),
         (["environment", "acme/production"], 3, "'region' is missing"),
         (["environment", "acme/production", "--region", "mars"], 3, "'mars' is not one of eu-west, us-east"),
         (["environment", "acme/production", "--region", "eu-west", "--parameter", "x"], 64, "is no NAME=VALUE"),
@@ -78,6 +82,32 @@ def test_what_would_be_wrong_is_said_and_not_written(
     assert run(["new", *words]) == code
     assert said in capsys.readouterr().err
     assert {path: path.read_bytes() for path in fleet.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("link", ["tenants", "tenants/globex"])
+def test_no_link_leads_it_out_of_the_repository(
+    link: str, empty: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (empty / link).parent.mkdir(exist_ok=True)
+    (empty / link).symlink_to(outside)
+    assert run(["new", "tenant", "globex"]) == 6
+    assert "is, or is behind, a symbolic link" in capsys.readouterr().err
+    assert list(outside.iterdir()) == []
+
+
+def test_what_is_no_text_is_said_and_leaves_no_file(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["new", "environment", str(ACME), "--region", "eu-west", "--parameter", "a=\udcff"]) == 64
+    assert "is not UTF-8" in capsys.readouterr().err
+    assert not (fleet / "tenants/acme/production.yaml").exists()
+
+
+def test_a_disk_that_is_full_leaves_no_half_of_a_file(fleet: Path) -> None:
+    words = f"new environment {ACME} --region eu-west --parameter a={'x' * 2000}"
+    command = f"ulimit -f 1; trap '' XFSZ; {sys.executable} -m reconciler {words}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "error: cannot write: File too large\n")
+    assert not (fleet / "tenants/acme/production.yaml").exists()
 
 
 def test_a_second_fleet_leaves_what_is_there(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,3 +141,32 @@ def test_on_a_terminal_it_asks(fleet: Path) -> None:
     assert out == "tenants/acme/production.yaml\n"
     declared = files.desired(fleet).environments[ACME]
     assert (declared.region, declared.tier, declared.services) == ("us-east", "premium", ("billing", "search"))
+
+
+def test_questions_say_what_can_be_answered(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def prompt(question: str, default: str = "", **_: object) -> str:
+        asked.append(question)
+        return default
+
+    monkeypatch.setattr("reconciler.cli.new._asks", lambda: True)
+    monkeypatch.setattr("click.prompt", prompt)
+    assert run(["new", "tenant", "globex"]) == 0
+    assert asked[-1] == "Region of its environments (eu-west, us-east; empty: each says its own)"
+    assert run(["new", "environment", str(ACME), "--region", "eu-west"]) == 0
+    assert "Tier (empty: the tenant's default)" in asked
+
+
+def test_an_interrupted_question_leaves_the_line(
+    fleet: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise click.Abort
+
+    capsys.readouterr()
+    monkeypatch.setattr("reconciler.cli.new._asks", lambda: True)
+    monkeypatch.setattr("click.prompt", interrupted)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert run(["new", "tenant", "globex"]) == 130
+    assert capsys.readouterr().err == "\n"

@@ -1,6 +1,7 @@
 """`tenantctl plan`: what it says beside the plan, and what one commit changes compared with another."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -121,6 +122,37 @@ def test_a_field_that_changes_is_an_action_and_the_rest_is_unchanged(
     assert [reason["message"] for reason in action["reasons"]] == ['"standard" → "premium"']
     assert document["summary"]["unchanged"] == 1
     assert run([*BETWEEN, "--detailed-exitcode"]) == 2
+
+
+@pytest.mark.parametrize("form", ["text", "github", "markdown"])
+def test_values_are_shown_as_they_are_written_and_cannot_make_a_line_read_as_another(
+    branch: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    hostile = """parameters: {a: "\\u202egpj.exe \\u2028"}\n  deletionProtection: false\n  displayName: "\\u2067x" """
+    change(branch, "tenants/acme/staging.yaml", staging(hostile))
+    assert run([*BETWEEN, "-o", form]) == 0
+    shown = capsys.readouterr().out
+    assert shown.replace("\n", "").isprintable()
+    assert r'set to "\u202egpj.exe \u2028"' in shown
+    assert r"\u2067x" in shown
+    assert re.search(r"deletionProtection`?: `?true`? → `?false", shown)
+
+
+def test_a_folder_whose_name_cannot_be_shown_is_a_finding(branch: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(branch, "tenants/x\ny/production.yaml", staging("tier: premium"))
+    code, document = plan_json(capsys)
+    assert code == 3
+    assert [finding.partition(": ")[0] for finding in document["findings"]] == ["tenants/x\\ny/production.yaml:1:1"]
+
+
+def test_what_goes_is_held_by_nothing_that_stays_the_same(branch: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change(branch, "tenants/acme/third.yaml", staging("deletionProtection: false").replace("staging", "third"))
+    change(branch, "tenants/acme/fourth.yaml", staging("deletionProtection: false").replace("staging", "fourth"))
+    git(branch, "branch", "--force", "main")
+    change(branch, "tenants/acme/third.yaml", None)
+    code, document = plan_json(capsys)
+    assert (code, document["holds"]) == (0, [])
+    assert [(each["environment"], each["action"]) for each in document["actions"]] == [("third", "DECOMMISSION")]
 
 
 def test_the_plan_has_the_id_that_the_same_change_has_in_a_cluster(

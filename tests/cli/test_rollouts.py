@@ -10,11 +10,13 @@ from reconciler.cli.main import run
 from reconciler.core import labels, placement
 from reconciler.core.action import HoldReason
 from reconciler.core.condition import READY, STALLED, Condition
+from reconciler.core.fleet import REGIONS, regions_text
 from reconciler.core.lifecycle_job import job_hash
 from reconciler.core.mark import Mark
 from reconciler.core.names import Key
 from reconciler.core.outcome import Result
 from reconciler.core.record import config_map_of
+from reconciler.core.region import Region
 from reconciler.core.step import Step
 from tests.controller.life import lifecycle_job
 from tests.core.fleet import declaration, outcome, placed, record
@@ -186,3 +188,20 @@ def test_an_empty_list_says_why(kube: Kube, capsys: pytest.CaptureFixture[str]) 
     kube.jobs = []
     assert run(["get", "rollouts"]) == 0
     assert "tenantctl jobs list" in capsys.readouterr().err
+
+
+def test_those_of_all_regions_are_counted_with_the_control_planes_records(
+    kube: Kube, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    east = Kube()
+    east.add("far", Result.SUCCEEDED)
+    of = record(declaration(Key("acme", "far")), region="us-east")
+    kube.records = [config_map_of(of, labels.CONTROL_NAMESPACE)]
+    kube.add("near", Result.SUCCEEDED)
+    kube.fleet = {"data": {REGIONS: regions_text([Region("eu-west"), Region("us-east", context="east")])}}
+    monkeypatch.setattr("reconciler.adapters.kube.connect", lambda context, _: {None: kube, "east": east}[context])
+    assert run(["get", "rollouts"]) == 0
+    out, err = capsys.readouterr()
+    assert [(row.split()[0], row.split()[4]) for row in out.splitlines()[1:]] == [("eu-west", "1"), ("us-east", "1")]
+    assert err == ""
+    assert shown(capsys, "--region", "us-east")["region"] == "us-east"

@@ -258,6 +258,36 @@ def test_wide_shows_the_line_everywhere(fleet: Path, capsys: pytest.CaptureFixtu
     assert len(lines) == 5, "of a pipe and of a link nothing is read"
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("::error file=README.md::mine", "\ufffd:error file=README.md::mine"),
+        (" \t::stop-commands::x", " \t\ufffd:stop-commands::x"),
+        ('"a ###[add-mask]x"', '"a #\ufffd#[add-mask]x"'),
+    ],
+)
+def test_a_line_that_is_shown_is_no_command_for_the_runner_of_ci(
+    line: str, shown: str, fleet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (fleet / STAGING).write_text(f"{line}\n")
+    assert run(["validate", "-o", "wide"]) == 3
+    assert capsys.readouterr().out.splitlines()[1] == f"    {shown}"
+
+
+@pytest.mark.parametrize(
+    "name", ["tenants/acme/a\nb.yaml", "tenants/x\ny/a.yaml", os.fsdecode(b"tenants/acme/\xff.yaml")]
+)
+@pytest.mark.parametrize("words", [["validate"], ["validate", "--staged"]])
+def test_a_path_that_cannot_be_shown_is_judged_like_any(
+    name: str, words: list[str], fleet: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(["git", "init", "-q"], check=True)
+    (fleet / name).parent.mkdir(exist_ok=True)
+    (fleet / name).write_text("")
+    assert run([*words, name]) == 3
+    assert ": name '" in capsys.readouterr().out
+
+
 def test_one_file_is_checked_without_reading_the_others(
     fleet: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

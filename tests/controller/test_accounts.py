@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from reconciler.core import labels
-from tests.controller.life import KEYS, Life
+from reconciler.core.region import Region
+from tests.controller.life import KEYS, REGIONS, Life
 from tests.controller.process import Process
 
 A, B, _ = KEYS
@@ -32,7 +33,9 @@ def settled(life: Life) -> Process:
 
 def test_records_are_counted_after_they_are_made_and_the_commit_is_accepted(life: Life) -> None:
     process = settled(life)
-    assert books(life) == {"records": "2", "accepted": life.desired.revision}
+    kept = books(life)
+    assert kept is not None
+    assert (kept["records"], kept["accepted"]) == ("2", life.desired.revision)
     writes = life.fuse.writes
     process.reconciler.accounts.settle(life.desired)
     assert life.fuse.writes == writes
@@ -112,3 +115,21 @@ def test_it_is_lowered_before_a_record_is_deleted(life: Life) -> None:
     life.control.delete = lambda record: seen.append(books(life)["records"])  # type: ignore[method-assign,index]
     process.look(B)
     assert seen == ["1"]
+
+
+def test_the_regions_are_listed_as_they_are_reached(life: Life) -> None:
+    process = settled(life)
+    assert {name: region.context for name, region in process.world.fleet.regions.items()} == dict.fromkeys(REGIONS)
+    process.world.regions["us-east"].region = Region("us-east", context="east", workflow_namespace="runs")
+    process.reconciler.accounts.settle(life.desired)
+    assert process.world.fleet.regions["us-east"] == Region("us-east", context="east", workflow_namespace="runs")
+    assert process.world.fleet.regions["eu-west"] == Region("eu-west")
+
+
+def test_the_region_of_the_control_plane_has_no_context_for_others(life: Life) -> None:
+    process = settled(life)
+    watch = process.world.regions["eu-west"]
+    watch.region = Region("eu-west", context="only-the-reconciler-has-it")
+    watch.kube = process.world.control_kube
+    process.reconciler.accounts.settle(life.desired)
+    assert process.world.fleet.regions["eu-west"].context is None

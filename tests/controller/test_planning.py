@@ -4,7 +4,8 @@ from reconciler.controller.planning import plan_of
 from reconciler.core.action import HoldReason
 from reconciler.core.decide import decide
 from reconciler.core.names import Key
-from tests.core.fleet import NOW, declaration, desired, observed
+from reconciler.core.observed import Observed
+from tests.core.fleet import NOW, declaration, desired, observed, record
 
 KEYS = [Key("acme", name) for name in ("a", "b", "c")]
 
@@ -38,3 +39,11 @@ def test_nothing_to_do_is_counted() -> None:
     of = declaration(KEYS[0])
     wanted = desired(of)
     assert plan_of(wanted, [decide(KEYS[0], wanted, observed(of), NOW)], {}).unchanged == 1
+
+
+def test_an_environment_that_is_gone_is_not_counted() -> None:
+    tombstone = record(declaration(KEYS[1]), gone="2026-11-26T12:00:00Z")
+    of = declaration(KEYS[0])
+    wanted = desired(of)
+    there, gone = observed(of), Observed(record=tombstone, region="eu-west")
+    assert plan_of(wanted, [decide(KEYS[0], wanted, there, NOW), decide(KEYS[1], wanted, gone, NOW)], {}).unchanged == 1

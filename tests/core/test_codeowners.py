@@ -34,6 +34,10 @@ def test_environments_stand_below_their_tenant_so_that_they_count() -> None:
         ("* @all\n", f"* @all\n\n{OURS}\n"),
         (f"* @all\n{BEGIN}\nold\n{END}\n/x @y\n", f"* @all\n{OURS}\n/x @y\n"),
         (f"{OURS}\n", f"{OURS}\n"),
+        ("* @all\r\n", f"* @all\n\n{OURS}\n".replace("\n", "\r\n")),
+        (f"* @all\r\n{BEGIN}\r\nold\r\n{END}\r\n/x @y\r\n", f"* @all\n{OURS}\n/x @y\n".replace("\n", "\r\n")),
+        ("/a\fb @x\n/c\u2028d @y", f"/a\fb @x\n/c\u2028d @y\n\n{OURS}\n"),
+        ("* @all\n\n", f"* @all\n\n{OURS}\n"),
     ],
 )
 def test_other_lines_stay(before: str, after: str) -> None:

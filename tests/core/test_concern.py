@@ -24,6 +24,8 @@ TENANTS = ["acme", "acme-prod", "acmes", "globex", "Odd_One"]
         (["providers/regions.yaml"], None),
         (["providers/pets"], None),
         (["tenants"], None),
+        (["tenants/a\\nb/production.yaml"], None),
+        (["tenants/acme/a\\nb.yaml"], {"acme", "acme-prod"}),
     ],
 )
 def test_a_change_concerns(paths: list[str], expected: set[str] | None) -> None:

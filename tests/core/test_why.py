@@ -57,3 +57,29 @@ def test_the_jobs_are_those_whose_last_outcome_is_of_the_run() -> None:
     newest = causes(record(OF, history=HISTORY))[0]
     outcomes = [outcome(BILLING, OF, "b1", run="r4"), outcome(SEARCH, OF, "s1", run="r1")]
     assert ran(newest, outcomes) == (BILLING,)
+
+
+def test_what_follows_a_first_run_that_failed_is_compared_with_it() -> None:
+    newest, first = causes(record(OF, history=(entry("r1", "a", "LifecycleJobFailed"), entry("r2", "b"))))
+    assert (newest.base, first.base) == ("a", "")
+
+
+def test_a_move_and_its_runs() -> None:
+    name = "acme-production-{}-abcdefghijklm".format
+    history = (
+        entry(name("up"), "a"),
+        Entry("2026-11-26T10:30:00Z", "Moving", "from eu-west to us-east"),
+        entry(name("out"), "b"),
+        replace(entry(name("in"), "b"), region="us-east"),
+    )
+    newest = causes(record(OF, history=history))[0]
+    assert reasons(newest, decision(KEY, desired(OF), desired(OF))) == ("the move goes on: migrate-in in us-east",)
+
+
+def test_an_admin_process_is_one_run_and_applies_nothing() -> None:
+    name = "acme-production-adm-abcdefghijklm"
+    started = replace(entry(name, "a", "AdminStarted"), message="admin.reindex by ada")
+    history = (entry("r1", "a"), entry("r2", "b"), started, entry(name, "a"))
+    found = causes(record(OF, history=(*history, entry("r3", "c"))))
+    assert [(each.entry.event, each.base) for each in found[:2]] == [("Succeeded", "b"), ("Succeeded", "b")]
+    assert reasons(found[1], decision(KEY, desired(OF), desired(OF))) == ("after AdminStarted: admin.reindex by ada",)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,11 +13,16 @@ import yaml
 from reconciler.adapters.kube import Kube, connect
 from reconciler.adapters.kube.resources import DEPLOYMENTS, SECRETS, Resource
 from reconciler.core import labels
+from reconciler.core.action import HoldReason
+from reconciler.core.condition import READY
+from reconciler.core.move import Phase
 from reconciler.core.names import Key
+from reconciler.core.record import condition
 from tests.cluster import Cluster, ledger, objectstore
 from tests.cluster import up as cluster_up
 
 from . import cluster_client as api
+from .failure import DemoError
 from .place import SECOND as REGION
 from .place import second_name
 
@@ -26,6 +33,7 @@ STEPS = 3
 SERVICE = "ledger"
 ROWS = 1000
 MOVE_SECONDS = 420.0
+PLAN = re.compile(r"^Plan ([0-9a-f]+) at ", re.MULTILINE)
 DAY = 86400
 RECONCILER = "tenantctl-reconciler"
 ACCOUNTS = Resource("/api/v1", "serviceaccounts")
@@ -46,8 +54,7 @@ class Moving:
         screen = self.story.screen
         screen.step("The services there too, and in both regions one with a database: ledger, on PostgreSQL")
         for name in ("billing", "search"):
-            screen.command("kubectl", "--context", REGION, "apply", "--server-side", "--filename", f"…/{name}")
-            self.story.apply_service(self.kube, name)
+            self.story.apply_service(self.kube, name, "--context", self.cluster.context)
         for cluster in (self.story.cluster, self.cluster):
             ledger.install(cluster, SERVICE, progress=screen.detail)
 
@@ -71,7 +78,9 @@ class Moving:
 
     def _way_in(self) -> None:
         """A kubeconfig with a token of the region's own account, as docs/operations.md says under Logging in."""
-        self.story.screen.command("kubectl", "create", "secret", "generic", RECONCILER, "--from-file", "kubeconfig")
+        where = ("--namespace", labels.CONTROL_NAMESPACE)
+        words = ("create", "secret", "generic", RECONCILER, "--from-file", "kubeconfig")
+        self.story.screen.command("kubectl", *where, *words)
         request = {
             "apiVersion": "authentication.k8s.io/v1",
             "kind": "TokenRequest",
@@ -104,9 +113,12 @@ class Moving:
         file = f"tenants/{key.tenant}/{key.environment}.yaml"
         story.run("sed", "-i", f"s/region: .*/region: {REGION}/", file, cwd=work, remedy="read what sed says")
         self._push(f"{key} moves to {REGION}", file)
-        story.wait(lambda: self._moving(key), f"{key} to move", 120)
+        story.wait(lambda: self._held_back(key) or self._moving(key), f"{key} to move", 120)
+        if self._held_back(key):
+            self._approve()
+            story.wait(lambda: self._moving(key), f"{key} to move", 120)
         story.run("tenantctl", "describe", "environment", str(key), remedy="tenantctl check")
-        story.wait(lambda: self._arrived(key), f"{key} in {REGION}, and nothing left in eu-west", MOVE_SECONDS)
+        story.wait(self._arrival(key), f"{key} in {REGION}, and nothing left in eu-west", MOVE_SECONDS)
         self._count(key, "after")
         story.run("tenantctl", "history", str(key), remedy="tenantctl check")
 
@@ -133,9 +145,45 @@ class Moving:
         record = api.record(self.story.kube, key)
         return record is not None and (record.move is not None or record.region == REGION)
 
-    def _arrived(self, key: Key) -> bool:
+    def _held_back(self, key: Key) -> bool:
+        """Whether the hour's budget holds it. Raises DemoError when something else does."""
         record = api.record(self.story.kube, key)
-        return record is not None and record.region == REGION and record.move is None and self.story.ready(key)
+        ready = record and condition(record, READY)
+        if ready and ready.reason == HoldReason.DESTRUCTIVE_BUDGET:
+            return True
+        self.story.ready(key)
+        return False
+
+    def _approve(self) -> None:
+        """What an operator does who knows that it is meant."""
+        story, work = self.story, self.story.place.fleet.work
+        story.screen.say(
+            "Within this hour more was moved or taken away than is usual: whoever has read the plan approves it."
+        )
+        remedy = "tenantctl plan, then tenantctl approve with its id"
+        said = story.run("tenantctl", "plan", cwd=work, remedy=remedy)
+        plan = PLAN.search(said)
+        if plan is None:
+            raise DemoError("no plan was shown", said=said, remedy=remedy)
+        others = [line for line in said.splitlines() if line.startswith("! ") and "  MIGRATE  " not in line]
+        if any("RunInProgress" not in line for line in others):
+            raise DemoError("the plan holds more than moves, which the demo does not approve for you", remedy=remedy)
+        story.run("tenantctl", "approve", plan[1], "--reason", "one more demo", "--yes", cwd=work, remedy=remedy)
+
+    def _arrival(self, key: Key) -> Callable[[], bool]:
+        """Whether it has arrived; whoever asks again and again sees the phases on its way there, each as it begins."""
+        told: set[Phase] = set()
+
+        def arrived() -> bool:
+            record = api.record(self.story.kube, key)
+            move = record.move if record else None
+            if move and move.phase not in told:
+                told.add(move.phase)
+                meaning = move.phase.meaning.format(source=move.source, to=move.to, cleans=move.cleans)
+                self.story.screen.detail(f"[{self.story.screen.elapsed()}] {move.phase}: {meaning}")
+            return record is not None and record.region == REGION and move is None and self.story.ready(key)
+
+        return arrived
 
     def _count(self, key: Key, when: str) -> None:
         screen = self.story.screen

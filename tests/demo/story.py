@@ -53,19 +53,22 @@ class Story:
         self.screen.step("Two multi-tenant services, each with a lifecycle Job: a plain suspended Job, annotated")
         self.screen.say("(kubectl need not be installed: the demo asks the API server for the same)")
         for name in SERVICES:
-            self.screen.command("kubectl", "apply", "--server-side", "--filename", f"{EXAMPLES}/{name}")
             self._apply(self.kube, name)
         self.screen.say("The platform lets them take part:")
         for name in SERVICES:
-            self.screen.command("kubectl", "label", "namespace", name, "tenantctl.io/lifecycle=enabled")
-            api.label(self.kube, name)
+            self._label(self.kube, name)
 
-    def apply_service(self, kube: Kube, name: str) -> None:
-        """Both parts, team's and platform's, in another cluster."""
-        self._apply(kube, name)
+    def apply_service(self, kube: Kube, name: str, *where: str) -> None:
+        """Both parts, team's and platform's, in another cluster; `where` are kubectl's options for it."""
+        self._apply(kube, name, *where)
+        self._label(kube, name, *where)
+
+    def _label(self, kube: Kube, name: str, *where: str) -> None:
+        self.screen.command("kubectl", *where, "label", "namespace", name, "tenantctl.io/lifecycle=enabled")
         api.label(kube, name)
 
-    def _apply(self, kube: Kube, name: str) -> None:
+    def _apply(self, kube: Kube, name: str, *where: str) -> None:
+        self.screen.command("kubectl", *where, "apply", "--server-side", "--filename", f"{EXAMPLES}/{name}")
         for line in api.apply(kube, ROOT / EXAMPLES / name, self._busybox()):
             self.screen.detail(line)
 

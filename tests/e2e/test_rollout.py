@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.fleet import Fleet
+from tests.e2e.fleet import REGION, Fleet
 from tests.e2e.service import QUICK, lifecycle_job, says
 
 pytestmark = [pytest.mark.cluster, pytest.mark.together(long=True)]
@@ -29,7 +29,8 @@ def test_a_broken_version_halts_in_the_first_wave_and_a_mended_one_reaches_every
     halted = rollout(fleet, service)
     assert (halted["state"], halted["failed"], halted["waiting"], halted["failedIn"]) == ("Halted", 1, 3, [first])
     assert [len(lab.runs(key)) for key in keys] == [2, 1, 1, 1]
-    shown = fleet.tenantctl("get", "rollouts", "--halted", "-o", "wide", f"{service}/lifecycle").stdout
+    words = ("get", "rollouts", "--region", REGION, f"{service}/lifecycle")
+    shown = fleet.tenantctl(*words, "--halted", "-o", "wide").stdout
     assert f"Halted   0      2                  team-rolled@example.com   {first}" in shown
 
     lab.replace_job(service, lifecycle_job("", "lifecycle", "echo mended; " + QUICK))
@@ -57,5 +58,6 @@ def launched(fleet: Fleet, key: str) -> str:
 
 def rollout(fleet: Fleet, service: str) -> Any:
     """What the command says of the service's Job."""
-    (found,) = json.loads(fleet.tenantctl("get", "rollouts", f"{service}/lifecycle", "-o", "json").stdout)
+    words = ("get", "rollouts", "--region", REGION, f"{service}/lifecycle", "-o", "json")
+    (found,) = json.loads(fleet.tenantctl(*words).stdout)
     return found

@@ -26,6 +26,8 @@ OPTIONS = ("--prune", "--no-tags", "--force", "--no-recurse-submodules", "--no-w
 REFERENCES = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
 # Hosts say so below every reason, and it is none.
 ADVICE = ("Please make sure you have the correct access rights", "and the repository exists.")
+BROKEN = ("bad object", "corrupt", "did not send all necessary objects")
+AGAIN = "remove that folder: it is a mirror, and is made again"
 SAID_MAX = 500
 LOCK, UNTIDY = "tenantctl.lock", "tenantctl.untidy"
 LEFT_BEHIND = (
@@ -108,7 +110,8 @@ def _git(folder: Path, entry: Login, *words: str) -> str:
         said = last_words(error.said).replace(entry.url, shown)
         for secret in entry.secrets:
             said = said.replace(secret, "***")
-        raise SourceUnavailable(f"{shown} cannot be fetched: {said}") from None  # the cause may hold what was taken out
+        hint = f"; if {folder} is broken, {AGAIN}" if any(words in said for words in BROKEN) else ""
+        raise SourceUnavailable(f"{shown} cannot be fetched: {said}{hint}") from None  # the cause may hold secrets
 
 
 def last_words(stderr: str) -> str:

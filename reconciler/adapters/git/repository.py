@@ -5,6 +5,7 @@ repository parses what changed and nothing else. `core.tree` decides what the li
 what follows.
 """
 
+import configparser
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -69,7 +70,11 @@ class Repository:
         if cache is None:
             raise SourceUnavailable(f"{without_credentials(location)} needs a cache folder for its mirror")
         folder = mirror.make(location, cache)
-        return cls(_open(str(folder), search=False), without_credentials(location), location, credentials)
+        try:
+            opened = _open(str(folder), search=False)
+        except SourceUnavailable as error:
+            raise SourceUnavailable(f"{error}; {mirror.AGAIN}") from error
+        return cls(opened, without_credentials(location), location, credentials)
 
     def __enter__(self) -> "Repository":
         return self
@@ -99,7 +104,7 @@ class Repository:
         git itself takes a tag before a branch of its name (gitrevisions(7)), and tags are seldom protected: whoever
         may push one named like the branch that is reconciled would decide what is.
         """
-        if ref.startswith("-") or not ref.strip() or "\0" in ref:
+        if ref.startswith(("-", "^")) or not ref.strip() or "\0" in ref:
             raise UnknownRevision(f"'{ref}' is no revision; write a branch, a tag or a commit")
         said_in_full = ref.startswith(("refs/", "HEAD", "@")) or COMMIT.fullmatch(ref)
         commit = (None if said_in_full else self._commit(f"refs/heads/{ref}")) or self._commit(ref)
@@ -110,8 +115,10 @@ class Repository:
     def _commit(self, name: str) -> str | None:
         try:
             return str(self._repo.git.rev_parse("--verify", "--quiet", f"{name}^{{commit}}"))
-        except GitCommandError:
-            return None
+        except GitCommandError as error:
+            if error.status == 1 or not error.stderr:  # it looked, and there is none
+                return None
+            raise UnknownRevision(f"{self.location} has no commit '{name}': {_said(error)}") from error
 
     def is_ancestor(self, old: str, new: str) -> bool:
         """`Past.is_ancestor`; this and the next two may be asked from any thread, also once it is closed."""
@@ -235,8 +242,8 @@ def _open(location: str, *, search: bool) -> Repo:
         return Repo(Path(location).expanduser(), search_parent_directories=search)
     except (InvalidGitRepositoryError, NoSuchPathError) as error:
         raise SourceUnavailable(f"{location} is no git repository") from error
-    except (GitError, OSError, ValueError) as error:
-        raise SourceUnavailable(f"{location} cannot be opened: {error}") from error
+    except (GitError, OSError, ValueError, configparser.Error) as error:
+        raise SourceUnavailable(f"{location} cannot be opened: {' '.join(str(error).split())}") from error
 
 
 def _said(error: GitCommandError) -> str:

@@ -4,6 +4,7 @@ Bookmarks keep the version fresh, a 410 leads to a new listing, failures to a ji
 is no reason to spin. `trouble` says what is wrong now, so that "unknown" is never taken for "absent".
 """
 
+import contextlib
 import json
 import random
 import threading
@@ -75,7 +76,8 @@ class Reflector:
         self._stopped.set()
         response = self._response
         if response is not None:
-            response.shutdown()
+            with contextlib.suppress(OSError, ValueError, RuntimeError):  # `run` gave it back in this very moment
+                response.shutdown()
 
     def sync(self) -> None:
         """List once. Raises what the API server answers."""

@@ -68,6 +68,25 @@ def test_is_found_again_in_the_cache(work: Work, opened: Repository, tmp_path: P
         assert again.resolve("main") == opened.resolve("main")
 
 
+@pytest.mark.parametrize("file", ["HEAD", "config"])
+def test_a_mirror_that_is_broken_is_said_with_what_to_do(work: Work, tmp_path: Path, file: str) -> None:
+    url, cache = f"file://{work.path}", tmp_path / "cache"
+    with Repository.open(url, cache=cache) as opened:
+        opened.fetch()
+        (opened.path / file).write_text("garbage\n")
+    with pytest.raises(SourceUnavailable, match="remove that folder: it is a mirror"):
+        Repository.open(url, cache=cache)
+
+
+def test_objects_that_are_broken_are_said_with_what_to_do(opened: Repository) -> None:
+    opened.fetch()
+    for pack in opened.path.glob("objects/pack/*.pack"):
+        pack.chmod(0o644)
+        pack.write_bytes(b"")
+    with pytest.raises(SourceUnavailable, match=f"if {opened.path} is broken, remove that folder"):
+        opened.fetch()
+
+
 def test_runs_no_hook_and_checks_nothing_out(work: Work, opened: Repository, tmp_path: Path) -> None:
     hook = opened.path / "hooks/reference-transaction"
     hook.parent.mkdir(exist_ok=True)

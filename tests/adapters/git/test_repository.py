@@ -113,11 +113,18 @@ def test_resolves_branches_tags_and_ids(work: Work) -> None:
 
 
 @pytest.mark.parametrize(
-    "ref", ["nowhere", "", " ", "--upload-pack=touch pwned", "-x", "main:tenants", "a\0b", "0" * 40]
+    "ref", ["nowhere", "", " ", "--upload-pack=touch pwned", "-x", "main:tenants", "a\0b", "0" * 40, "^main"]
 )
 def test_a_revision_that_is_none_is_a_clear_error(work: Work, ref: str) -> None:
     with Repository.open(str(work.path)) as opened, pytest.raises(UnknownRevision):
         opened.resolve(ref)
+
+
+def test_a_repository_that_is_broken_says_so_and_not_that_a_commit_is_missing(work: Work) -> None:
+    with (work.path / ".git/config").open("a") as file:
+        file.write("[core\n")
+    with Repository.open(str(work.path)) as opened, pytest.raises(UnknownRevision, match="bad config line"):
+        opened.resolve("HEAD")
 
 
 def test_ancestry(work: Work) -> None:

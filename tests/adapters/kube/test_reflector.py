@@ -4,6 +4,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from reconciler.adapters.kube import NoCluster
 from reconciler.adapters.kube import reflector as module
 from reconciler.adapters.kube.reflector import Reflector
 from reconciler.adapters.kube.resources import CONFIG_MAPS
@@ -105,3 +108,16 @@ def test_something_unforeseen_is_told_and_the_thread_goes_on(monkeypatch: Any) -
     stored, _, told = reflect(script, lambda store, _: store.values() == ["b"])
     assert stored == ["b"]
     assert any("unexpected KeyError" in each for each in told)
+
+
+@pytest.mark.parametrize("error", [OSError(9, "Bad file descriptor"), ValueError(), RuntimeError("released already")])
+def test_a_watch_that_ends_while_it_is_stopped_is_no_fault(error: Exception) -> None:
+    class Closed:
+        def shutdown(self) -> None:
+            raise error
+
+    store: Store[str] = Store(str, lambda name: None, lambda old, new: None)
+    reflector = Reflector(NoCluster("memory"), CONFIG_MAPS, store, "n", "", lambda trouble: None)
+    reflector._response = Closed()
+    reflector.stop()
+    reflector.run()
