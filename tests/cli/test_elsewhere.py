@@ -29,11 +29,13 @@ class East:
     """The cluster of another region: one placement, one run, its pod."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, str]] = []
+        self.asked: list[tuple[str, str | None]] = []
         self.shutdown: list[str] = []
 
     def find(self, resource: Any, namespace: str, name: str) -> Json | None:
         self.asked.append((resource.plural, namespace))
+        if resource.plural == "namespaces":
+            return {"metadata": {"name": name}}
         if resource.plural == "workflows":
             return {"metadata": {"name": name}, "spec": {}, "status": {"phase": "Running"}}
         placed = Placement(KEY, {"spec": {"region": "us-east"}}, "d", "f" * 40, 1, State.ACTIVE)
@@ -92,7 +94,7 @@ def lost(control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_describe_reads_the_steps_where_the_environment_is(east: East, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["describe", str(KEY)]) == 0
     assert "\nSteps in us-east (placement Active at fffffff):\n  none has begun yet\n" in capsys.readouterr().out
-    assert east.asked == [("configmaps", "runs")]
+    assert east.asked == [("configmaps", "runs"), ("namespaces", None)], "and how tenantctl is installed there"
 
 
 def test_describe_shows_both_ends_of_a_move(control: Control, east: East, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,7 +129,7 @@ def test_logs_of_an_older_run_asks_where_that_was(control: Control, east: East) 
 
 def test_the_namespace_that_is_named_is_taken(east: East) -> None:
     assert run(["describe", str(KEY), "--namespace", "mine"]) == 0
-    assert east.asked == [("configmaps", "mine")]
+    assert east.asked == [("configmaps", "mine"), ("namespaces", None)]
 
 
 def test_stop_stops_the_run_where_it_is(control: Control, east: East) -> None:
