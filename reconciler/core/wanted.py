@@ -149,15 +149,19 @@ def asymmetries(source: Site, target: Site, spec: Mapping[str, Any]) -> Iterator
     """Why the services' Jobs do not let the environment move: one clause for each service (design §6, *Migrate*).
 
     A service that is here and not declared any more would be taken away without a guard, so that comes first or later;
-    one that is only declared from now on begins at the target, with nothing.
+    one that was to go, and is declared again, would leave its data behind; one that is only declared from now on begins
+    at the target, with nothing.
     """
     outs = _by_service(expected_steps(Verb.MIGRATE_OUT, source.placement, source.offered))
     ins = _by_service(of_verb(target.offered, Verb.MIGRATE_IN))
     held = here(source.placement) if source.placement else frozenset()
+    leaving = {service for service in held if source.placement and not source.placement.uses(service)}
     for service in sorted(held):
         if not uses_service(spec, service):
             yield f"service {service} is here and not declared any more: remove it in a commit before or after the move"
-    for service in sorted(outs.keys() | (ins.keys() & held)):
+        elif service in leaving:
+            yield f"service {service} is here and was to go: declare it in a commit before the move, or let it go first"
+    for service in sorted((outs.keys() | (ins.keys() & held)) - leaving):
         if uses_service(spec, service):
             yield from _asymmetry(service, outs.get(service, []), ins.get(service, []))
 

@@ -300,14 +300,14 @@ class Model(Invariants, RuleBasedStateMachine):
             self.check_end(key)
 
     def people_help(self, process: Process, key: Key) -> None:
-        """They approve what is held, declare again what lost its placement, and take services away apart."""
+        """They approve what is held, declare again what lost its placement, and move and change services apart."""
         process.deliver_all()
         process.approve(key)
         record = self.record_of(key)
         ready = condition(record, READY) if record else None
         spec = self.specs.get(key)
-        if ready and ready.reason == HoldReason.VERBS_NOT_SYMMETRIC and isinstance(spec, dict):
-            self.change(key, {name: value for name, value in spec.items() if name != "services"})
+        if ready and ready.reason == HoldReason.VERBS_NOT_SYMMETRIC and isinstance(spec, dict) and record:
+            self.change(key, {name: spec[name] for name in spec if name != "services"} | {"region": record.region})
         if record and ready and ready.reason == HoldReason.STATE_DAMAGED and spec != HELD:
             self.change(key, {"seats": 1, "region": record.region})
 

@@ -134,6 +134,14 @@ class TestSymmetry:
             "service search is here and not declared any more: remove it in a commit before or after the move"
         ]
 
+    @pytest.mark.parametrize("there", [BOTH, offered("billing"), {}], ids=["both", "no import", "nothing"])
+    def test_a_service_that_was_to_go_is_declared_before_the_move(self, there: dict[Step, str]) -> None:
+        leaving = site(replace(HAD_BOTH, declaration=ONLY_BILLING.effective), BOTH)
+        assert (
+            "service search is here and was to go: declare it in a commit before the move, or let it go first"
+            in self.clauses(leaving, there)
+        )
+
     def test_each_verb_has_one_job(self) -> None:
         two = offered("billing") | named(IN, "other")
         assert "2 Jobs with migrate-in" in self.clauses(site(home()), two)[0]
