@@ -9,7 +9,7 @@ import sys
 from reconciler.core.errors import TenantctlError
 from tests.cluster import ClusterError
 
-from . import moving, story
+from . import delivering, moving, story
 from .failure import DemoError
 from .place import Place
 from .screen import Screen
@@ -18,7 +18,7 @@ from .screen import Screen
 def main() -> int:
     """Run the demo, or take it down; returns the exit code."""
     arguments = _parser().parse_args()
-    screen = Screen(story.STEPS + (0 if arguments.context else moving.STEPS))
+    screen = Screen(story.STEPS + (0 if arguments.context else moving.STEPS + delivering.STEPS))
     place = Place(arguments.name)
     try:
         if arguments.down:

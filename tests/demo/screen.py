@@ -51,7 +51,11 @@ class Screen:
 
     def command(self, *words: str) -> None:
         """Show a command as a user types it."""
-        self._print(f"{INDENT}{self._styled(BOLD, f'$ {shlex.join(words)}')}")
+        self.line(shlex.join(words))
+
+    def line(self, text: str) -> None:
+        """Show a line of a shell: commands that are joined, or write into a file."""
+        self._print(f"{INDENT}{self._styled(BOLD, f'$ {text}')}")
 
     def run(self, *words: str, cwd: Path, environment: Mapping[str, str], remedy: str) -> str:
         """Show a command, run it, show what it says while it says it; returns that. Raises DemoError if it fails."""

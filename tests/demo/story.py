@@ -17,7 +17,7 @@ from tests.cluster import Cluster, existing
 from tests.cluster import down as cluster_down
 from tests.cluster import up as cluster_up
 
-from . import background, moving
+from . import background, delivering, moving
 from . import cluster_client as api
 from .failure import DemoError
 from .fleet import ROOT
@@ -221,6 +221,8 @@ def tell(screen: Screen, place: Place, context: str, image: str) -> None:
         if cluster.local:
             moving.tell(story, key)
             screen.good(f"{key} lives in {moving.REGION}; {screen.elapsed()} minutes since the beginning.")
+            delivering.tell(story)
+            screen.good(f"{delivering.KEY} has its application; {screen.elapsed()} minutes since the beginning.")
     finally:
         kube.close()
     _next(screen, story, key, env)

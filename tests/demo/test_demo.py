@@ -45,6 +45,9 @@ def test_from_nothing_to_ready_and_back(place: Place) -> None:
         "rows before: us-east -",
         "rows after: eu-west -",
         "rows after: us-east 1000",
+        "search: Synced, Healthy",
+        "no field changed: a lifecycle Job was new or changed",
+        "application acme.staging.portal.eu-west: Synced, Healthy",
     ):
         assert line in done.stdout
     _tour(place)
