@@ -8,6 +8,6 @@ trap 'rm -f "$KUBECONFIG"' EXIT
 printf '%s\n' "$KUBECONFIG_CONTENT" > "$KUBECONFIG"
 unset KUBECONFIG_CONTENT
 code=0
-tenantctl reconcile --all --wait --timeout "${TIMEOUT_SECONDS:-1800}" || code=$?
+tenantctl reconcile --all --wait --declared --timeout "${TIMEOUT_SECONDS:-1800}" || code=$?
 tenantctl plan --output github
 exit "$code"

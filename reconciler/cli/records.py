@@ -34,12 +34,18 @@ def all_records(kube: Kube) -> Iterator[Record]:
 
 def record_of(kube: Kube, key: Key) -> Record:
     """The record of one environment. Raises NotFound with what to do."""
-    raw = kube.find(CONFIG_MAPS, labels.CONTROL_NAMESPACE, key.dotted)
-    if raw is None:
+    found = find_record(kube, key)
+    if found is None:
         near = suggest(str(key), _names(kube))
         raise NotFound(f"no environment {key} is known here{near or LISTED}")
+    return found
+
+
+def find_record(kube: Kube, key: Key) -> Record | None:
+    """The same; None where there is none."""
+    raw = kube.find(CONFIG_MAPS, labels.CONTROL_NAMESPACE, key.dotted)
     try:
-        return read_record(raw)
+        return read_record(raw) if raw else None
     except ValueError as error:
         raise TenantctlError(str(error)) from error
 

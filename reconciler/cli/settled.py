@@ -1,10 +1,11 @@
 """Waiting until environments are settled, for the commands that ask the controller for something."""
 
 import time
+from collections.abc import Collection
 
 from reconciler.adapters.kube import Kube
 from reconciler.cli.output import note
-from reconciler.cli.records import record_of
+from reconciler.cli.records import find_record, record_of
 from reconciler.core.errors import TimedOut
 from reconciler.core.names import Key
 from reconciler.core.record import Record, conditions_by_type
@@ -12,16 +13,17 @@ from reconciler.core.record import Record, conditions_by_type
 PAUSE = 0.5
 
 
-def wait_settled(kube: Kube, keys: list[Key], mark: str, timeout: float) -> int:
+def wait_settled(kube: Kube, keys: list[Key], mark: str, timeout: float, new: Collection[Key] = ()) -> int:
     """Wait until each was looked at and is settled, with a line per change; exit code 1 when one is Stalled.
 
-    `mark`: the request (`Record.reconcile`) that has to be handled first. Raises TimedOut.
+    `mark`: the request (`Record.reconcile`) that has to be handled first; `new` are those that have no record yet, so
+    nothing could be asked by it. Raises TimedOut.
     """
     deadline = time.monotonic() + timeout
-    states = dict.fromkeys(keys, "")
+    states = dict.fromkeys([*keys, *new], "")
     while pending := [key for key, state in states.items() if not _settled(state)]:
         for key in pending:
-            state = _state(record_of(kube, key), mark)
+            state = _new_state(kube, key) if key in new else _state(record_of(kube, key), mark)
             if state != states[key]:
                 note(f"{key}: {state}")
             states[key] = state
@@ -36,6 +38,13 @@ def wait_settled(kube: Kube, keys: list[Key], mark: str, timeout: float) -> int:
 
 def _settled(state: str) -> bool:
     return state.startswith(("Ready", "Stalled"))
+
+
+def _new_state(kube: Kube, key: Key) -> str:
+    record = find_record(kube, key)
+    if record is None:
+        return "not known yet"
+    return _state(record, record.handled) if record.conditions else "not looked at yet"
 
 
 def _state(record: Record, mark: str) -> str:

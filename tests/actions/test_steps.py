@@ -255,7 +255,7 @@ def test_a_merge_asks_the_controller_waits_and_shows_what_is_held(runner: Runner
     done = step("reconcile.sh", env | {"PATH": f"{programs}{os.pathsep}{env['PATH']}"})
     assert done.returncode == code
     assert log.read_text().splitlines() == [
-        "reconcile --all --wait --timeout 1800", "600", "secret: 1", "plan --output github",
+        "reconcile --all --wait --declared --timeout 1800", "600", "secret: 1", "plan --output github",
     ]  # fmt: skip
     assert list(runner.temp.iterdir()) == [], "the kubeconfig does not stay"
 
