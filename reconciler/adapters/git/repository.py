@@ -164,9 +164,7 @@ class Repository:
         if root is None:
             return []
         ids = {entry.path: entry.id for entry in self._list(commit) if entry.path.endswith(SUFFIXES)}
-        return [
-            folder for folder in (TENANTS, PROVIDERS) if _written(Path(root), folder, len(commit)) != _in(folder, ids)
-        ]
+        return [folder for folder in (TENANTS, PROVIDERS) if _written(Path(root), folder) != _in(folder, ids)]
 
     def _bear(self, revision: str, sizes: list[int]) -> None:
         """Refuse what would take all the memory and minutes to read; more than this is no fleet, or should be two."""
@@ -221,29 +219,35 @@ def _in(folder: str, ids: dict[str, str]) -> dict[str, str]:
     return {path: id_ for path, id_ in ids.items() if path.startswith(f"{folder}/")}
 
 
-def _written(root: Path, folder: str, digits: int) -> dict[str, str]:
+def _written(root: Path, folder: str) -> dict[str, str]:
     """The ids that git would give to the declarations in a folder of the work tree, by path; links are left out."""
     files = (path for path in (root / folder).rglob("*") if path.name.endswith(SUFFIXES) and path.is_file())
-    return {path.relative_to(root).as_posix(): _blob_id(path, digits) for path in files}
+    return {path.relative_to(root).as_posix(): _blob_id(path) for path in files}
 
 
-def _blob_id(path: Path, digits: int) -> str:
-    """The id of a file's blob (gitformat-objects: a header, then the content), by the hash that the repository uses."""
+def _blob_id(path: Path) -> str:
+    """The id of a file's blob (gitformat-objects: a header, then the content)."""
     try:
         content = path.read_bytes()
     except OSError:
         return ""
-    use = hashlib.sha1 if digits == 40 else hashlib.sha256
-    return use(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def _open(location: str, *, search: bool) -> Repo:
     try:
-        return Repo(Path(location).expanduser(), search_parent_directories=search)
+        found = Repo(Path(location).expanduser(), search_parent_directories=search)
+        hashes = str(found.config_reader("repository").get_value("extensions", "objectformat", default="sha1"))
     except (InvalidGitRepositoryError, NoSuchPathError) as error:
         raise SourceUnavailable(f"{location} is no git repository") from error
     except (GitError, OSError, ValueError, configparser.Error) as error:
         raise SourceUnavailable(f"{location} cannot be opened: {' '.join(str(error).split())}") from error
+    if hashes.lower() != "sha1":  # GitPython reads ids of 40 digits only
+        found.close()
+        raise SourceUnavailable(
+            f"{location} has {hashes} object names, which cannot be read yet; those of git's default can"
+        )
+    return found
 
 
 def _said(error: GitCommandError) -> str:

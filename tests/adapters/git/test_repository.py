@@ -1,6 +1,7 @@
 """Reading repositories: from objects at one commit, incrementally, from any kind of local repository."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,9 @@ def children() -> list[str]:
     if not listing.exists():
         pytest.skip("this system does not list child processes")
     return [pid for pid in listing.read_text().split() if "cat-file" in Path(f"/proc/{pid}/cmdline").read_text()]
+
+
+def test_a_repository_of_other_object_names_is_refused_as_that(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", "--object-format=sha256", str(tmp_path)], check=True)
+    with pytest.raises(SourceUnavailable, match="has sha256 object names, which cannot be read yet"):
+        Repository.open(str(tmp_path))
