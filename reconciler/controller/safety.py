@@ -13,10 +13,11 @@ from reconciler.controller.ports import History
 from reconciler.controller.world import World
 from reconciler.core.action import Action
 from reconciler.core.approval import HINT
-from reconciler.core.decide import takes_away
+from reconciler.core.decide import takes_away, whole_gap
 from reconciler.core.desired import Desired, changed_keys
-from reconciler.core.gap import gap, never_launched
+from reconciler.core.gap import never_launched
 from reconciler.core.guard import begun
+from reconciler.core.move import Phase
 from reconciler.core.names import Key
 from reconciler.core.observed import Observed
 from reconciler.core.record import Record
@@ -48,10 +49,14 @@ class Safety:
 
     def informed(self, key: Key, desired: Desired, observed: Observed) -> Observed:
         """The observation with what only the whole fleet and git can say; costs next to nothing where nothing goes."""
-        if desired.problems(key) or (observed.record and observed.record.move):
+        if desired.problems(key):
             return observed
+        move = observed.record.move if observed.record else None
+        if move is not None and move.phase is Phase.EXPORTING:  # whether its source may be given up
+            self._judge(desired)
+            return replace(observed, untrusted=self._untrusted(desired))
         lost = self._lost(observed) if observed.record is None else ""
-        action = gap(key, desired, observed, self._clock())
+        action = whole_gap(key, desired, observed, self._clock())
         if action is None:
             return replace(observed, lost=lost)
         if action.kind.destructive or action.removals:
@@ -65,11 +70,14 @@ class Safety:
         self._judge(desired)
         return replace(
             observed,
-            untrusted=self._history.trust(desired, self._world.fleet, len(self._live)),
+            untrusted=self._untrusted(desired),
             unreviewed=self._history.unreviewed(action, record, desired),
             **self._over_budget(),
             twin=self._history.twin(action.key, desired, list(self._removed.values())),
         )
+
+    def _untrusted(self, desired: Desired) -> str:
+        return self._history.trust(desired, self._world.fleet, len(self._live))
 
     def _twin(self, action: Action, desired: Desired, observed: Observed) -> Key | None:
         """Of a new environment: the one that was removed and looks like it."""

@@ -57,12 +57,23 @@ def decide(key: Key, desired: Desired, observed: Observed, now: float) -> Decisi
 
 def takes_away(key: Key, desired: Desired, observed: Observed, now: float) -> bool:
     """Whether it counts as planned for the destructive budget: not begun yet, and nobody's protection holds it."""
-    if desired.problems(key) or observed.damaged or (observed.record and observed.record.move):
+    if desired.problems(key) or observed.damaged:
         return False
-    action = gap(key, desired, observed, now)
+    action = whole_gap(key, desired, observed, now)
     if action is None or not _destructive(action) or guard.begun(action, observed):
         return False
     return guard.protected(action, desired, observed, now) is None
+
+
+def whole_gap(key: Key, desired: Desired, observed: Observed, now: float) -> Action | None:
+    """The gap, also of an environment whose old region is still to be cleaned: what is declared goes on beside that."""
+    move = observed.record.move if observed.record else None
+    if move is None:
+        return gap(key, desired, observed, now)
+    declaration = desired.environments.get(key)
+    if move.phase is not Phase.CLEANING or declaration is None or not _stays(declaration, observed):
+        return None
+    return upsert(declaration, observed)
 
 
 def _destructive(action: Action) -> bool:
@@ -180,7 +191,7 @@ def _beside(staged: Decision, desired: Desired, observed: Observed, now: float) 
     declaration = desired.environments.get(staged.key)
     if declaration is None or not _stays(declaration, observed):
         return Decision(staged.key, None, staged.holds)
-    action = upsert(declaration, observed)
+    action = whole_gap(staged.key, desired, observed, now)
     if action is None:
         return Decision(staged.key, None, waiting)
     decision = _guarded(action, desired, observed, now)

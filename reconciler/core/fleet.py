@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.core.mark import Mark
-from reconciler.core.names import Key
+from reconciler.core.names import Key, is_name
 from reconciler.core.record import Entry, Record, read_entries
 from reconciler.core.region import Region
 
@@ -141,11 +141,17 @@ def _history(text: str) -> tuple[Entry, ...]:
 
 
 def _regions(text: str) -> dict[str, Region]:
+    """Those that can be regions: their names become parts of addresses in the commands of whoever reads this."""
     try:
         found = [Region.from_json(entry) for entry in json.loads(text or "[]")]
     except (ValueError, TypeError, KeyError, AttributeError):
         return {}
-    return {region.name: region for region in found}
+    return {region.name: region for region in found if _is_region(region)}
+
+
+def _is_region(region: Region) -> bool:
+    names: tuple[Any, ...] = (region.name, region.workflow_namespace)
+    return all(isinstance(name, str) and is_name(name, 63) for name in names) and isinstance(region.context, str | None)
 
 
 def regions_text(regions: Iterable[Region]) -> str:

@@ -44,16 +44,30 @@ def approval_of(action: Action, observed: Observed, now: float) -> Approval | No
 
 
 def approved(action: Action, observed: Observed, now: float) -> Action:
-    """The action without the steps whose missing Job somebody has approved to do without."""
+    """The action without the steps whose missing Job somebody has approved to do without.
+
+    Only those that were known to be missing then: who approved it for another reason gave up no data.
+    """
     if action.steps is None or action.verb not in (Verb.MIGRATE_OUT, Verb.DECOMMISSION):
         return action
-    site = observed.site(action.where)
-    expected = expected_steps(action.verb, site.placement, site.offered) if site else {}
-    skipped = set(missing(expected, site.placement if site else None))
-    if not skipped or approval_of(action, observed, now) is None:
+    site, approval = observed.site(action.where), approval_of(action, observed, now)
+    if site is None or site.placement is None or approval is None:
+        return action
+    told = site.placement.outcomes
+    waited = missing(expected_steps(action.verb, site.placement, site.offered), site.placement)
+    skipped = {step for step in waited if _known(told[step].at, approval.at)}
+    if not skipped:
         return action
     left = tuple(step for step in action.steps if step not in skipped)
     return replace(action, steps=left, basis=f"{action.basis}-without-{len(skipped)}")
+
+
+def _known(at: str, approved_at: str) -> bool:
+    """Whether who approved could have seen what was told then; a time that cannot be read was never told."""
+    try:
+        return parse_rfc3339(at) <= parse_rfc3339(approved_at)
+    except ValueError:
+        return False
 
 
 # -- whether anything can be known and done there ----------------------------------------------------------------------

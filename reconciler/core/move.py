@@ -52,6 +52,7 @@ class Move:
     """One move. `epoch` is the target placement's; `declaration` is the effective document that the move is pinned to.
 
     `archives`: what was exported, by service (`core.archive`), so that the import does not need the source.
+    `exports`: the steps that export, as they were known when it began.
     `cleans`: the region whose remains Cleaning takes away. `attempts` are the move's own, so that upserts at the target
     can be tried beside a Cleaning that has to wait. `without_source`: its data was given up (an approval).
     """
@@ -65,6 +66,7 @@ class Move:
     at: str
     declaration: Mapping[str, Any] = field(default_factory=dict)
     archives: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    exports: tuple[str, ...] = ()
     cleans: str = ""
     without_source: bool = False
     attempts: Attempts = field(default_factory=Attempts)
@@ -89,6 +91,9 @@ class Move:
         data = plain_json.loads(text)
         try:
             attempts = plain_json.typed(Attempts(**data["attempts"]))
-            return plain_json.typed(cls(**data | {"phase": Phase(data["phase"]), "attempts": attempts}))
+            exports = tuple(data.get("exports", ()))
+            return plain_json.typed(
+                cls(**data | {"phase": Phase(data["phase"]), "attempts": attempts, "exports": exports})
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"no move: {error!r}") from error

@@ -4,6 +4,7 @@
 |--------------------------|---------------------------|-------------------------------------------------------------|
 | Active                   | nothing                   | it is there                                                 |
 | Active                   | Frozen                    | Importing: what was done counts, and the commit comes again |
+| Active, all is imported  | Frozen                    | Cleaning: it may have lived there since, no way leads back  |
 | Active, highest epoch    | Active                    | Thawing: it is made to live before the other is cleaned     |
 | Active                   | Released                  | Cleaning of that: done at once where nothing is left        |
 | Frozen                   | nothing                   | it is there; a new epoch thaws it, a move begins again      |
@@ -18,9 +19,11 @@ from dataclasses import replace
 from reconciler.core.declaration import Declaration
 from reconciler.core.move import Move, Phase
 from reconciler.core.observed import Site
+from reconciler.core.outcome import Result
 from reconciler.core.placement import Placement, State
 from reconciler.core.record import Entry, Record
 from reconciler.core.saga import archives_of
+from reconciler.core.step import Verb
 from reconciler.core.times import rfc3339
 
 ORDER = {State.ACTIVE: 2, State.FROZEN: 1, State.RELEASED: 0}
@@ -49,8 +52,22 @@ def _moving(record: Record, home: Placed, others: list[Placed], now: float) -> R
     frozen = next((each for each in reversed(others) if each[1].state is State.FROZEN), None)
     if frozen is None:
         return replace(record, move=_left_behind(home, others[-1], now))
-    move = replace(_move(frozen, home, Phase.IMPORTING, now), archives=archives_of(frozen[1]))
+    archives = archives_of(frozen[1])
+    if archives and archives.keys() <= _imported(home[1]):
+        return replace(record, move=_move(frozen, home, Phase.CLEANING, now))
+    move = replace(_move(frozen, home, Phase.IMPORTING, now), archives=archives)
     return replace(record, region=frozen[0], epoch=frozen[1].epoch, move=move)
+
+
+def _imported(placement: Placement) -> set[str]:
+    """The services whose data was imported in this epoch."""
+    outcomes = placement.outcomes.items()
+    ins = ((step, outcome) for step, outcome in outcomes if step.verb == Verb.MIGRATE_IN)
+    return {
+        step.namespace
+        for step, outcome in ins
+        if outcome.result is Result.SUCCEEDED and outcome.epoch == placement.epoch
+    }
 
 
 def _left_behind(home: Placed, other: Placed, now: float) -> Move:

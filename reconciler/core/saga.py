@@ -44,9 +44,16 @@ def begin(declaration: Declaration, revision: str, observed: Observed, now: floa
         epoch=next_epoch(record, observed),
         at=rfc3339(now),
         declaration=declaration.effective,
+        exports=_exports(observed.site(record.region)),
     )
     why = Reason("field", "spec.region", text(record.region, declaration.region))
     return replace(stage(declaration.key, move, observed), reasons=(why,), ring=declaration.policy.ring)
+
+
+def _exports(site: Site | None) -> tuple[str, ...]:
+    """The Jobs that export when the move begins: one that is away for a moment later is waited for."""
+    steps = expected_steps(Verb.MIGRATE_OUT, site.placement, site.offered) if site else {}
+    return tuple(sorted(map(str, steps)))
 
 
 def next_epoch(record: Record, observed: Observed) -> int:
@@ -99,10 +106,11 @@ def _of_epoch(move: Move, placement: Placement | None) -> Placement | None:
 
 def _steps(move: Move, site: Site) -> dict[Step, str]:
     if move.phase is not Phase.IMPORTING:
-        return expected_steps(VERBS[move.phase], site.placement, site.offered)
-    pinned = Declaration.of(move.declaration)
-    upserts = wanted_steps(pinned, of_verb(site.offered, Verb.UPSERT))
-    return upserts | importers(pinned.spec, move.archives, site.offered)
+        pinned = map(Step.parse, move.exports if move.phase is Phase.EXPORTING else ())
+        return dict.fromkeys(pinned, "") | expected_steps(VERBS[move.phase], site.placement, site.offered)
+    declared = Declaration.of(move.declaration)
+    upserts = wanted_steps(declared, of_verb(site.offered, Verb.UPSERT))
+    return upserts | importers(declared.spec, move.archives, site.offered)
 
 
 def reverted(move: Move, declaration: Declaration | None) -> bool:
@@ -148,10 +156,16 @@ def without_source(move: Move) -> Move:
 
 
 def entered(record: Record, move: Move, now: float) -> Record:
-    """The record with the move on it, before anything of its phase is done; equal to it when it is there."""
+    """The record with the move on it, before anything of its phase is done; equal to it when it is there.
+
+    An approval is used up when the source is given up by it, and when the move turns around: what is declared again
+    later is another decision.
+    """
     if record.move == move:
         return record
-    after = replace(record, move=move)
+    given_up = move.without_source and not (record.move and record.move.without_source)
+    used = given_up or move.phase is Phase.THAWING
+    after = replace(record, move=move, approval="" if used else record.approval)
     if record.move is None:
         text_ = f"from {move.source} to {move.to}" + (" without its source" if move.without_source else "")
         return replace(after, destructive=rfc3339(now)).with_entry(_entry(now, "Moving", text_, move))

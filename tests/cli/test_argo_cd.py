@@ -170,6 +170,15 @@ def test_what_is_printed_for_argo_cd(capsys):
     assert "  resource.customizations.health.batch_Job: |" in printed.out, "readable as it is printed"
 
 
+def test_the_project_keeps_out_of_what_acts_with_other_rights(capsys):
+    assert run(["install", "--export-argo-cd", "--workflow-namespace", "acme-runs"]) == 0
+    project = list(yaml.safe_load_all(capsys.readouterr().out))[1]["spec"]
+    refused = {item["namespace"] for item in project["destinations"] if item["namespace"].startswith("!")}
+    assert refused == {"!kube-*", "!tenantctl-*", "!acme-runs", "!argo*", "!*-system"}
+    kinds = {item["kind"] for item in project["namespaceResourceBlacklist"] if item["group"] == "argoproj.io"}
+    assert kinds >= {"Application", "AppProject", "ApplicationSet", "Workflow", "Sensor"}
+
+
 def test_what_could_be_printed_too_is_said(capsys):
     assert run(["install", "--export-argo-cd"]) == 0
     printed = capsys.readouterr()

@@ -1,17 +1,27 @@
 """What the fleet as a whole and git say before one environment is taken away, counted and never remembered."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from reconciler.controller import safety as module
+from reconciler.controller.safety import Safety
 from reconciler.core.action import HoldReason
+from reconciler.core.decide import decide
+from reconciler.core.fleet import Fleet
+from reconciler.core.move import Phase
 from reconciler.core.names import Key
+from reconciler.core.observed import Observed
+from reconciler.core.step import Verb
 from tests.controller.life import KEYS, Life, word
 from tests.controller.process import Process
+from tests.core.fleet import KEY, NOW, declaration, desired, record
+from tests.core.moving import EAST, done, home, move, offered, seen, site
 
 A, B, C = KEYS
 HOME = "eu-west"
+UP = Verb.UPSERT
 OPEN: dict[str, Any] = {"seats": 1, "region": HOME, "deletionProtection": False}
 
 
@@ -132,6 +142,34 @@ def test_what_git_says_holds_what_takes_away_and_nothing_else(life: Life, say: A
     life.commit()
     assert holds(life) == {A: reason, C: HoldReason.RUN_IN_PROGRESS}
     assert decommissioning(life) == 0
+
+
+class TestCleaningThatWaits:
+    """What is declared goes on beside it, behind the same guards."""
+
+    BOTH = declaration(region=EAST, deletionProtection=False)
+    LESS = declaration(region=EAST, deletionProtection=False, services=["search"])
+    SAYS = SimpleNamespace(trust=lambda *_: "another history", unreviewed=lambda *_: "", twin=lambda *_: None)
+
+    def decided(self, phase: Phase) -> Any:
+        target = home(done(UP, self.BOTH, epoch=2), done(UP, self.BOTH, "search", epoch=2), of=self.BOTH, epoch=2)
+        jobs = offered("billing", "search")
+        upserts = {step: job for step, job in jobs.items() if step.verb == UP}
+        cleaning = record(self.BOTH, move=move(phase, cleans=HOME), epoch=2)
+        observed = seen(cleaning, None, site(target, jobs), placement=target, upserts=upserts, region=EAST)
+        nothing: Any = SimpleNamespace(fleet=Fleet(), records=[], keys=set, observe=lambda *_: Observed())
+        wanted = desired(self.LESS)
+        informed = Safety(nothing, self.SAYS, lambda: NOW).informed(KEY, wanted, observed)  # type: ignore[arg-type]
+        return informed, decide(KEY, wanted, informed, NOW)
+
+    def test_a_removal_is_held_as_that_of_any_other(self) -> None:
+        _, decision = self.decided(Phase.CLEANING)
+        assert HoldReason.SOURCE_NOT_TRUSTED in {hold.reason for hold in decision.holds}
+        assert not (decision.action and decision.action.removals)
+
+    def test_an_export_knows_whether_its_source_may_be_given_up(self) -> None:
+        informed, _ = self.decided(Phase.EXPORTING)
+        assert informed.untrusted == "another history"
 
 
 class TestLost:

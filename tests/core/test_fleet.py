@@ -1,5 +1,6 @@
 """The fleet's ConfigMap: pauses by scope, what they cover, and the one write that makes or ends one."""
 
+import json
 from typing import Any
 
 import pytest
@@ -100,3 +101,18 @@ def test_an_approved_source_is_kept_with_a_line_of_history() -> None:
     assert (found.source, found.pauses, data["records"]) == ("c0ffee", {ACME: MARK}, "3")
     assert [line.event for line in found.history] == ["Suspended", "Approved"]
     assert found.history[-1].message == "source c0ffee by ada at 2027-01-15T08:00:00Z: upgrade"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"name": "x", "workflowNamespace": "../../../../api/v1/namespaces/kube-system/secrets/x?a="},
+        {"name": "../x", "workflowNamespace": "tenantctl-workflows"},
+        {"name": "x", "workflowNamespace": "tenantctl-workflows", "context": 1},
+    ],
+    ids=["a path for a namespace", "a path for a name", "no text for a context"],
+)
+def test_what_cannot_be_a_region_is_none(entry: dict[str, Any]) -> None:
+    good = {"name": "eu-west", "workflowNamespace": "tenantctl-workflows", "context": "prod"}
+    found = read_fleet({"data": {"regions": json.dumps([entry, good])}}).regions
+    assert list(found) == ["eu-west"]

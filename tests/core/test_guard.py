@@ -291,13 +291,20 @@ class TestBegun:
 class TestMissing:
     """A Job that a bridge has waited for in vain is done without when somebody approves just that."""
 
-    WAITED = home(done(UP), done(DEC, result=Result.FAILED, reason=MISSING), state=State.RELEASED)
+    TOLD = done(DEC, result=Result.FAILED, reason=MISSING, at="2027-01-15T07:59:00Z")
+    WAITED = home(done(UP), TOLD, state=State.RELEASED)
 
     def test_only_with_an_approval(self) -> None:
         observed = seen(record(STAYS), site(self.WAITED, {}))
         assert guard.approved(GOING, observed, NOW) == GOING
         left = guard.approved(GOING, with_approval(observed, GOING), NOW)
         assert (left.steps, left.basis != GOING.basis) == ((), True)
+
+    @pytest.mark.parametrize("at", ["2027-01-15T08:00:01Z", "", "soon"])
+    def test_not_one_that_nobody_knew_of_when_it_was_approved(self, at: str) -> None:
+        later = home(done(UP), replace(self.TOLD, at=at), state=State.RELEASED)
+        observed = with_approval(seen(record(STAYS), site(later, {})), GOING)
+        assert guard.approved(GOING, observed, NOW) == GOING
 
     def test_not_one_that_is_there(self) -> None:
         observed = with_approval(seen(record(STAYS), site(self.WAITED)), GOING)

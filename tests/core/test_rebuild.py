@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.core.move import Phase
 from reconciler.core.observed import Site
+from reconciler.core.outcome import Result
 from reconciler.core.placement import State
 from reconciler.core.rebuild import rebuilt
 from reconciler.core.record import Record
@@ -74,3 +75,24 @@ def test_it_is_protected_until_a_declaration_says_otherwise() -> None:
     record = rebuilt({HOME: Site(old)}, NOW)
     assert record is not None
     assert (record.policy.deletion_protection, record.policy.ring) == (True, 3)
+
+
+@pytest.mark.parametrize(
+    ("imported", "phase", "region"),
+    [
+        (done(Verb.MIGRATE_IN, GOES, epoch=2), Phase.CLEANING, EAST),
+        (done(Verb.MIGRATE_IN, GOES, epoch=1), Phase.IMPORTING, HOME),
+        (done(Verb.MIGRATE_IN, GOES, epoch=2, result=Result.FAILED), Phase.IMPORTING, HOME),
+        (None, Phase.IMPORTING, HOME),
+    ],
+    ids=["imported", "of another epoch", "failed", "not yet"],
+)
+def test_where_all_was_imported_no_way_leads_back(imported: Any, phase: Phase, region: str) -> None:
+    source = home(done(Verb.UPSERT), done(Verb.MIGRATE_OUT, archive=ARCHIVE), state=FROZEN)
+    outcomes = [done(Verb.UPSERT, GOES, epoch=2), *([imported] if imported else [])]
+    target = home(*outcomes, of=GOES, epoch=2)
+    record = rebuilt({HOME: Site(source), EAST: Site(target)}, NOW)
+    assert record
+    assert record.move
+    assert (record.move.phase, record.region) == (phase, region)
+    assert record.move.cleans == (HOME if phase is Phase.CLEANING else "")

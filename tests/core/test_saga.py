@@ -8,7 +8,7 @@ import pytest
 from reconciler.core import saga
 from reconciler.core.action import ActionKind
 from reconciler.core.attempts import Attempts
-from reconciler.core.move import Phase
+from reconciler.core.move import Move, Phase
 from reconciler.core.outcome import Result
 from reconciler.core.placement import State
 from reconciler.core.step import Verb
@@ -161,3 +161,22 @@ def test_each_import_is_given_the_archive_of_its_service_and_no_other() -> None:
 def test_a_source_that_is_given_up_is_not_exported() -> None:
     given_up = saga.without_source(move(attempts=Attempts("b", 3)))
     assert (given_up.phase, given_up.without_source, given_up.attempts) == (Phase.IMPORTING, True, Attempts())
+
+
+def test_a_job_that_is_away_for_a_moment_is_still_to_export() -> None:
+    untold = home(done(UP, verbs=("upsert",)))  # no outcome remembers that it exports
+    pinned = saga.begin(GOES, "beef", seen(record(STAYS), site(untold)), NOW).move
+    assert pinned
+    assert pinned.exports == (str(step(OUT)),)
+    away = seen(record(STAYS, move=pinned), site(replace(untold, state=State.FROZEN), {}))
+    assert saga.stage(KEY, pinned, away).steps == (step(OUT),)
+    assert Move.load(pinned.dump()) == pinned
+
+
+def test_an_approval_is_used_up_when_the_source_is_given_up_and_when_the_move_turns_around() -> None:
+    at = replace(on_the_move(), approval="yes")
+    exporting = move()
+    assert saga.entered(at, replace(exporting, epoch=9), NOW).approval == "yes"
+    assert saga.entered(at, saga.without_source(exporting), NOW).approval == ""
+    assert saga.entered(replace(record(STAYS), approval="yes"), saga.without_source(exporting), NOW).approval == ""
+    assert saga.entered(at, exporting.enter(Phase.THAWING), NOW).approval == ""
