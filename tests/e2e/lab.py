@@ -40,8 +40,8 @@ class Lab:
     # -- set up and clean up ---------------------------------------------------------------------------------------
 
     def name(self, word: str) -> str:
-        """A name that nothing had before."""
-        return f"{PREFIX}{self._mark}-{next(self._numbers)}-{word}"[:30].rstrip("-")
+        """A name that nothing had before, and that comes after all earlier ones: rollouts go by name."""
+        return f"{PREFIX}{self._mark}-{next(self._numbers):03}-{word}"[:30].rstrip("-")
 
     def sweep(self) -> None:
         """Delete what earlier test runs left, killed ones too; namespaces end in the background."""
