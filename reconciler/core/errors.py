@@ -4,6 +4,8 @@ Adapters translate what their libraries raise into these, with `raise … from e
 the loop, which decides when to try again, and the command line, which prints the message and exits.
 """
 
+from collections.abc import Iterator
+
 
 class TenantctlError(Exception):
     """An expected failure with a message for people: what is wrong, where, and what to do next."""
@@ -80,3 +82,11 @@ class Gone(TenantctlError):
 
 class Unprocessable(TenantctlError):
     """The API server refused the object, or the `test` of a JSON Patch failed (422)."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it wraps or follows from, from the outermost to the innermost."""
+    while error is not None:
+        yield error
+        wrapped = next((item for item in error.args if isinstance(item, BaseException)), None)
+        error = wrapped or error.__cause__ or error.__context__

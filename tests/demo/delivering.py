@@ -20,7 +20,7 @@ from tests.cluster.kubectl import kubectl
 
 from . import cluster_client as api
 from .failure import DemoError
-from .fleet import ROOT, git_environment
+from .fleet import ROOT, git
 
 if TYPE_CHECKING:
     from .story import Story
@@ -90,7 +90,7 @@ class Delivering:
         if not (folder / ".git").exists():
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(ROOT / "tests/examples/services" / SERVICE, folder / SERVICE)
-            self._git("init", "--quiet", "--initial-branch=main")
+            git(self.repository, "init", "--quiet", "--initial-branch=main")
             self._commit(f"{SERVICE}, and its lifecycle Job")
         screen.command("kubectl", "apply", "--server-side", "--filename", f"{SERVICE}-application.yaml")
         self.story.kube.apply(APPLICATIONS.path(argocd.NAMESPACE, SERVICE), self._application())
@@ -137,15 +137,15 @@ class Delivering:
             portal.mkdir()
             (portal / "portal.yaml").write_text(yaml.safe_dump(PORTAL, sort_keys=False))
             self._commit("A portal")
-        git = "read git's words; begin anew with: make demo-down"
+        remedy = "read git's words; begin anew with: make demo-down"
         if "applications:" not in file.read_text():
             source = f"{{repoURL: 'file://{self.repository}', path: {APPLICATION}, targetRevision: main}}"
             entry = f"  - name: {APPLICATION}\n    source: {source}\n    namespace: {KEY.tenant}-{KEY.environment}\n"
             lines = "".join(f"  {line}\n" for line in f"applications:\n{entry}".splitlines())
             file.write_text(f"{file.read_text().rstrip()}\n{lines}")
-            story.run("git", "diff", "--unified=0", cwd=work, remedy=git)
-            story.run("git", "commit", "--quiet", "--all", "--message", f"A portal for {KEY}", cwd=work, remedy=git)
-            story.run("git", "push", "--quiet", "origin", "main", cwd=work, remedy=git)
+            story.run("git", "diff", "--unified=0", cwd=work, remedy=remedy)
+            story.run("git", "commit", "--quiet", "--all", "--message", f"A portal for {KEY}", cwd=work, remedy=remedy)
+            story.run("git", "push", "--quiet", "origin", "main", cwd=work, remedy=remedy)
         name = f"{KEY.dotted}.{APPLICATION}.eu-west"
         stands = lambda: self._stands(name) == "Synced, Healthy" and story.ready(KEY)  # noqa: E731
         story.wait(stands, f"{APPLICATION} of {KEY}, and {KEY} Ready", SECONDS)
@@ -160,11 +160,8 @@ class Delivering:
         return ", ".join(filter(None, words))
 
     def _commit(self, message: str) -> None:
-        self._git("add", "--all")
-        self._git("commit", "--quiet", "--message", message)
-
-    def _git(self, *words: str) -> None:
-        subprocess.run(["git", *words], cwd=self.repository, env=git_environment(), check=True)
+        git(self.repository, "add", "--all")
+        git(self.repository, "commit", "--quiet", "--message", message)
 
 
 def tell(story: Story) -> None:

@@ -61,15 +61,15 @@ class Fleet:
         for folder in (self.remote, self.work):
             shutil.rmtree(folder, ignore_errors=True)
         self.remote.mkdir(parents=True)
-        _git(self.remote, "init", "--quiet", "--bare", "--initial-branch=main")
-        _git(self.remote.parent, "clone", "--quiet", str(self.remote), str(self.work))
-        _git(self.work, "switch", "--quiet", "--create", "main")
-        _git(self.work, "config", "user.name", AUTHOR["NAME"])
-        _git(self.work, "config", "user.email", AUTHOR["EMAIL"])
+        git(self.remote, "init", "--quiet", "--bare", "--initial-branch=main")
+        git(self.remote.parent, "clone", "--quiet", str(self.remote), str(self.work))
+        git(self.work, "switch", "--quiet", "--create", "main")
+        git(self.work, "config", "user.name", AUTHOR["NAME"])
+        git(self.work, "config", "user.email", AUTHOR["EMAIL"])
         self._fill(context)
-        _git(self.work, "add", "--all")
-        _git(self.work, "commit", "--quiet", "--message", "A first fleet")
-        _git(self.work, "push", "--quiet", "--set-upstream", "origin", "main")
+        git(self.work, "add", "--all")
+        git(self.work, "commit", "--quiet", "--message", "A first fleet")
+        git(self.work, "push", "--quiet", "--set-upstream", "origin", "main")
 
     def _fill(self, context: str) -> None:
         for path in (*SAMPLE, "schemas"):
@@ -82,7 +82,7 @@ class Fleet:
         return next(key for key in _keys() if not self._known(key) and not taken(key))
 
     def _known(self, key: Key) -> bool:
-        return bool(_git(self.work, "log", "--all", "--format=%H", "--max-count=1", "--", _path(key)))
+        return bool(git(self.work, "log", "--all", "--format=%H", "--max-count=1", "--", _path(key)))
 
     def declare(self, key: Key) -> list[Path]:
         """Write the declaration of an environment, and of its tenant if that is new; returns what was written."""
@@ -111,7 +111,8 @@ def _keys() -> Iterator[Key]:
         number += 1
 
 
-def _git(folder: Path, *words: str) -> str:
+def git(folder: Path, *words: str) -> str:
+    """Run git in a folder as the demo's author; returns what it says. Raises DemoError."""
     done = subprocess.run(
         ["git", *words], cwd=folder, env=git_environment(), text=True, capture_output=True, check=False
     )

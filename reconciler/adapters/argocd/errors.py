@@ -1,7 +1,6 @@
 """Answers of Argo CD as the project's own errors, with Argo CD's own message; no body and no token leaks whole."""
 
 import json
-from collections.abc import Iterator
 
 from reconciler.core.errors import (
     AlreadyExists,
@@ -11,6 +10,7 @@ from reconciler.core.errors import (
     TenantctlError,
     Unavailable,
     Unprocessable,
+    causes,
 )
 from reconciler.core.text import cut, printable
 
@@ -61,19 +61,12 @@ def unavailable(url: str, error: Exception) -> Unavailable:
 
 def _why(error: BaseException) -> str:
     """The innermost reason, in the words of the system or of the library that saw it."""
-    causes = list(_causes(error))
-    for cause in reversed(causes):
+    chain = list(causes(error))
+    for cause in reversed(chain):
         verify, system = getattr(cause, "verify_message", ""), getattr(cause, "strerror", "")
         if verify:
             return f"its certificate is not trusted: {verify}"
         if isinstance(system, str) and system:
             return system
-    words = str(causes[-1]).rpartition(": ")[2] or type(causes[-1]).__name__
+    words = str(chain[-1]).rpartition(": ")[2] or type(chain[-1]).__name__
     return cut(printable(words), MESSAGE_MAX)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        wrapped = next((item for item in error.args if isinstance(item, BaseException)), None)
-        error = wrapped or error.__cause__ or error.__context__

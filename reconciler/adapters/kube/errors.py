@@ -2,7 +2,7 @@
 
 import json
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import urllib3
 
@@ -15,6 +15,7 @@ from reconciler.core.errors import (
     TenantctlError,
     Unavailable,
     Unprocessable,
+    causes,
 )
 
 MESSAGE_MAX = 600
@@ -56,19 +57,12 @@ def unavailable(where: str, host: str, error: Exception) -> Unavailable:
 
 def _why(error: BaseException) -> str:
     """What the system says of the failure, in its own few words; the library's wrapping is left out."""
-    said = next(filter(None, map(_said, _causes(error))), "")
+    said = next(filter(None, map(_said, causes(error))), "")
     if not said and isinstance(error, urllib3.exceptions.ConnectTimeoutError):
         return "the connection timed out"
     if not said and isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return "it went silent"
     return (said or f"{type(error).__name__}: {error}")[:MESSAGE_MAX]
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        wrapped = next((item for item in error.args if isinstance(item, BaseException)), None)
-        error = wrapped or error.__cause__ or error.__context__
 
 
 def _said(error: BaseException) -> str:
