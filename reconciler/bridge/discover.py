@@ -21,17 +21,11 @@ from reconciler.core.discovery import COPIES_LEFT_OUT, hashes_of, steps_of
 from reconciler.core.errors import Refused, UsageError
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
 from reconciler.core.placement import Placement
-from reconciler.core.step import ADMIN, Kind, Step, Verb
+from reconciler.core.stages import LISTS, staged
+from reconciler.core.step import ADMIN, Step, Verb
 from reconciler.core.wanted import expected_steps
 
-KINDS = {"jobs": Kind.JOB, "resources": Kind.RESOURCE, "applications": Kind.APPLICATION}
-# Of which verbs a run's Jobs are, and in which list each stage finds its own.
-STAGES: Mapping[str, Mapping[str, str]] = {
-    Verb.UPSERT: {Verb.UPSERT: "jobs", Verb.DECOMMISSION: "removals"},
-    Verb.MIGRATE_OUT: {Verb.MIGRATE_OUT: "jobs"},
-    Verb.MIGRATE_IN: {Verb.UPSERT: "jobs", Verb.MIGRATE_IN: "imports"},
-    Verb.DECOMMISSION: {Verb.DECOMMISSION: "jobs"},
-}
+KINDS = {name: kind for kind, name in LISTS.items()}
 # By itself an upsert takes nothing away: whether it may is for the reconciler's guards to say.
 AUTO_VERBS: Mapping[str, tuple[str, ...]] = {Verb.MIGRATE_IN: (Verb.UPSERT, Verb.MIGRATE_IN)}
 EXPECTED = frozenset({Verb.MIGRATE_OUT, Verb.DECOMMISSION})  # not even a Job that is gone may be left out
@@ -42,69 +36,49 @@ def discover(kube: Kube, world: World, verb: str) -> int:
     placement = placement_of(kube, world)
     if not placement.state.admits(verb):
         raise Refused(f"the placement of {world.key} is {placement.state}, which admits no {verb}")
-    lists = {name: given(world.asked[name], name) for name in KINDS}
+    given = {name: given_steps(world.asked[name], name) for name in KINDS}
     found = {
-        name: items if items is not None else _auto(kube, world, placement, verb, name) for name, items in lists.items()
+        name: steps if steps is not None else _auto(kube, world, placement, verb, name) for name, steps in given.items()
     }
     if verb.startswith(ADMIN) and not found["jobs"]:  # somebody asked for this very thing
         known = "'tenantctl admin list' shows those that there are"
         raise Refused(f"no lifecycle Job that {world.key} uses has {verb}; {known}")
-    write(Path(world.output), _in_stages(found, verb))
+    try:
+        lists = staged(verb, (step for steps in found.values() for step in steps))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    write(Path(world.output), lists)
     return DONE
 
 
-def _in_stages(found: Mapping[str, list[str]], verb: str) -> dict[str, list[str]]:
-    """The lists as the run's stages find them: what an upsert takes away comes last, of whatever kind."""
-    staged = {**found, **_staged(found["jobs"], verb)}
-    if verb == Verb.UPSERT:
-        away = [item for item in found["applications"] if item.startswith(f"{Verb.DECOMMISSION}/")]
-        staged["applications"] = [item for item in found["applications"] if item not in away]
-        staged["removals"] = [*staged["removals"], *(f"{Kind.APPLICATION}/{item}" for item in away)]
-    return staged
-
-
-def _staged(items: list[str], verb: str) -> dict[str, list[str]]:
-    """The Jobs' items by the stage that runs them. Raises UsageError for one that no stage of the run does."""
-    stages = STAGES.get(verb, {verb: "jobs"})
-    by_verb: dict[str, list[str]] = {word: [] for word in stages}
-    for item in items:
-        word = item.partition("/")[0]
-        if word not in by_verb:
-            raise UsageError(f"jobs: {item} is no step of a {verb}; its verbs are {', '.join(by_verb)}")
-        by_verb[word].append(item)
-    lists = {name: by_verb[word] for word, name in stages.items()}
-    return lists | {"removals": [f"{Kind.JOB}/{item}" for item in lists.get("removals", [])]}
-
-
-def given(text: str, name: str) -> list[str] | None:
-    """The list that was given, sorted; None for `auto`. Raises UsageError when it is neither."""
+def given_steps(text: str, name: str) -> set[Step] | None:
+    """The steps that were given; None for `auto`. Raises UsageError when it is neither."""
     if text == AUTO:
         return None
     try:
         items = json.loads(text)
         if not isinstance(items, list):
             raise TypeError(f"a {type(items).__name__}")
-        return sorted({Step.of_item(KINDS[name], item).item for item in items})
+        return {Step.of_item(KINDS[name], item) for item in items}
     except (ValueError, TypeError, AttributeError) as error:
         example = "upsert/billing/billing-lifecycle"
         raise UsageError(f"{name}: neither auto nor a JSON list of steps like {example}: {error}") from error
 
 
-def _auto(kube: Kube, world: World, placement: Placement, verb: str, name: str) -> list[str]:
+def _auto(kube: Kube, world: World, placement: Placement, verb: str, name: str) -> Iterable[Step]:
     """Jobs are discovered, applications are declared; nothing fills the stage of resources in this version."""
     if name == "applications":
-        return sorted(step.item for step in _applications(placement, verb))
+        return _applications(placement, verb)
     if name != "jobs":
-        return []
+        return ()
     jobs, trusted = lifecycle_jobs(kube, world.annotations), enabled(kube)
     if verb in EXPECTED:
-        offered = hashes_of(job for job in jobs if job.namespace in trusted)
-        return sorted(step.item for step in expected_steps(verb, placement, offered))
+        return expected_steps(verb, placement, hashes_of(job for job in jobs if job.namespace in trusted))
     verbs = AUTO_VERBS.get(verb, (verb,))
     steps = {step for word in verbs for step in steps_of(jobs, trusted, placement.spec, word)}
     if verb == Verb.MIGRATE_IN:
         steps |= imports(kube, world).keys()  # a Job that is not there yet, too: its data waits
-    return sorted(step.item for step in steps)
+    return steps
 
 
 def _applications(placement: Placement, verb: str) -> Iterable[Step]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from reconciler.core import labels, plain_json
 from reconciler.core.names import Key
-from reconciler.core.step import ADMIN, Kind, Step, suffix
+from reconciler.core.stages import LISTS, staged
+from reconciler.core.step import ADMIN, Step, suffix
 
 Json = dict[str, Any]
 
@@ -24,7 +25,6 @@ WORDS = {
     "admin": "adm",
     "action": "act",
 }
-ARGUMENTS = {Kind.JOB: "jobs", Kind.RESOURCE: "resources", Kind.APPLICATION: "applications"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +116,18 @@ def _labels(key: Key, claim: Claim) -> dict[str, str]:
 
 
 def _arguments(key: Key, claim: Claim) -> Mapping[str, str]:
-    items = {kind: [step.item for step in claim.steps if step.kind is kind] for kind in Kind}
+    """What to do: by kind, for people and installed templates of older versions; by stage, which saves a pod.
+
+    An admin process of which no Job is left has no stages: the run finds that out, and says what there is.
+    """
+    items = {name: [step.item for step in claim.steps if step.kind is kind] for kind, name in LISTS.items()}
     where = {"tenant": key.tenant, "environment": key.environment}
+    stages = json.dumps(staged(claim.verb, claim.steps))
     if claim.verb.startswith(ADMIN):
         return where | {
             "name": claim.verb.removeprefix(ADMIN),
             "parameters": json.dumps(dict(claim.parameters)),
-            "jobs": json.dumps(items[Kind.JOB]),
+            "jobs": json.dumps(items["jobs"]),
+            "stages": stages if claim.steps else "",
         }
-    return where | {ARGUMENTS[kind]: json.dumps(items[kind]) for kind in Kind}
+    return where | {name: json.dumps(found) for name, found in items.items()} | {"stages": stages}

@@ -41,10 +41,12 @@ def floor(lab: Lab) -> float:
     steps = (Step(Kind.JOB, "upsert", ("none", "none")),)
     started = time.perf_counter()
     record, _ = launch.save(records, launch.new_record(of, None))
-    launch.place(region, record, of, "c0ffee")
-    action = Action(of.key, ActionKind.UPSERT, "", REGION, of.digest, steps=steps)
-    claim = launch.claim_of(record, action, "c0ffee", "", time.time())
-    record, _ = launch.save(records, launch.claimed(record, replace(claim, run=f"{of.key.tenant}-floor")))
+    action = Action(
+        of.key, ActionKind.UPSERT, "", REGION, of.digest, steps=steps, site=REGION, epoch=record.epoch, declaration=of
+    )
+    _, placement = launch.place(region, action, None, "c0ffee")
+    claim = replace(launch.claim_of(record, action, placement, "c0ffee", time.time()), run=f"{of.key.tenant}-floor")
+    record, _ = launch.save(records, launch.claimed(record, action, claim))
     launch.post(region, record, None)
     launch.save(records, launch.noted(record))
     spent = time.perf_counter() - started

@@ -181,7 +181,7 @@ def test_a_migrate_out_misses_no_job_that_is_gone_meanwhile(kube: Any, world: Wo
     )
     assert discover(kube, world, "migrate-out") == 0
     items = ["migrate-out/billing/began", "migrate-out/billing/exports", "migrate-out/billing/gone"]
-    assert lists(world) == {"jobs": items, "resources": [], "applications": [], "removals": []}
+    assert lists(world) == {"jobs": items, "resources": [], "applications": []}
 
 
 def test_a_migrate_in_upserts_first_and_waits_for_who_has_data(kube: Any, world: World) -> None:
@@ -196,7 +196,6 @@ def test_a_migrate_in_upserts_first_and_waits_for_who_has_data(kube: Any, world:
         "imports": ["migrate-in/billing/both", "migrate-in/billing/not-there-yet"],
         "resources": [],
         "applications": [],
-        "removals": [],
     }
 
 

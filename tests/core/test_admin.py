@@ -1,5 +1,6 @@
 """Admin processes: each request is answered once, waits for what it has to, and its end is that of its own run."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from reconciler.core.observed import Run, Site
 from reconciler.core.outcome import Result
 from reconciler.core.placement import State
 from reconciler.core.record import HISTORY_MAX, Entry, Record
+from reconciler.core.stages import staged
 from reconciler.core.step import Step
 from reconciler.core.times import parse_rfc3339
 from tests.core.fleet import BILLING, KEY, NOW, all_done, declaration, outcome, record
@@ -215,6 +217,7 @@ def test_the_run_is_one_of_the_one_template_with_name_and_parameters() -> None:
         "name": "reindex",
         "parameters": '{"since": "2027", "dry-run": true}',
         "jobs": '["admin.reindex/billing/billing-lifecycle", "admin.reindex/search/search-lifecycle"]',
+        "stages": json.dumps(staged("admin.reindex", claim.steps)),
     }
     assert workflow["metadata"]["labels"]["tenantctl.io/verb"] == "admin.reindex"
     assert Claim.load(claim.dump()) == claim

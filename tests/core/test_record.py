@@ -1,5 +1,6 @@
 """Records, claims, placements and outcomes: what is written is read back, and damage is a named error."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from reconciler.core.declaration import Policy
 from reconciler.core.names import ENVIRONMENT_MAX, TENANT_MAX, Key
 from reconciler.core.outcome import FailureClass, Outcome, Result
 from reconciler.core.record import Entry, Record
+from reconciler.core.stages import staged
 from reconciler.core.step import Kind, Step, Verb
 from tests.core.fleet import BILLING, KEY, SEARCH, all_done, declaration
 
@@ -205,4 +207,5 @@ def test_a_run_carries_a_reference_and_names_and_nothing_else() -> None:
         "jobs": '["upsert/billing/billing-lifecycle", "upsert/search/search-lifecycle"]',
         "resources": "[]",
         "applications": "[]",
+        "stages": json.dumps(staged("upsert", (BILLING, SEARCH))),
     }

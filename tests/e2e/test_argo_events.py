@@ -280,7 +280,7 @@ def test_a_run_for_no_name_ends_before_it_does_anything(sensor: Any, own_fleet: 
     over = lambda: phase(lab.kube.get(WORKFLOWS, WORKFLOW, name)) in ("Failed", "Error")  # noqa: E731
     eventually(over, "the run to fail", state=lambda: json.dumps(lab.kube.get(WORKFLOWS, WORKFLOW, name)))
     nodes = (lab.kube.get(WORKFLOWS, WORKFLOW, name)["status"].get("nodes") or {}).values()
-    assert {node.get("templateName") for node in nodes} <= {"upsert", "discover", None}
+    assert {node.get("templateName") for node in nodes} <= {"upsert", "stages", "discover", None}
     for pod in lab.pods_of_run(name):
         assert "is no environment" in lab.log(pod, "main")
     lab.kube.delete(WORKFLOWS, WORKFLOW, name)

@@ -5,7 +5,7 @@ import pytest
 from reconciler.adapters.kube.resources import CONFIG_MAPS
 from tests.e2e.command import Done, run
 from tests.e2e.fleet import Fleet
-from tests.e2e.lab import WORKFLOW, phase
+from tests.e2e.lab import WORKFLOW, Json, phase
 from tests.e2e.service import lifecycle_job, says
 
 pytestmark = [pytest.mark.cluster, pytest.mark.together]
@@ -34,6 +34,8 @@ def test_what_a_run_by_hand_did_counts(fleet: Fleet) -> None:
     assert by_hand["metadata"]["labels"]["tenantctl.io/tenant"] == key.partition("/")[0]
     assert [outcome.run for outcome in lab.placement(key).outcomes.values()] == [by_hand["metadata"]["name"]]
     assert record.seq == 1
+    assert pods_of(claimed) == {"step"}, "the reconciler has looked already"
+    assert pods_of(by_hand) == {"discover", "step"}
 
 
 def test_a_run_by_hand_of_what_is_not_placed_fails(fleet: Fleet) -> None:
@@ -45,6 +47,11 @@ def test_a_run_by_hand_of_what_is_not_placed_fails(fleet: Fleet) -> None:
     assert "NoPlacement" in fleet.lab.log(pod, "main")
     assert fleet.lab.copies(key) == []
     assert fleet.lab.record(key) is None
+
+
+def pods_of(run: Json) -> set[str]:
+    """Of which templates a run has pods."""
+    return {node["templateName"] for node in run["status"]["nodes"].values() if node["type"] == "Pod"}
 
 
 def submit(fleet: Fleet, key: str) -> Done:
