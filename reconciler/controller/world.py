@@ -31,6 +31,8 @@ from reconciler.core.wanted import of_verb
 Json = dict[str, Any]
 Ask = Callable[[], Mapping[str, Json]]
 LIFECYCLE_JOBS = "lifecycle jobs"
+AWAY_SECONDS = 300.0  # as long as a bridge waits for such a Job (design §6, *Expected Jobs*)
+LAST = (Verb.MIGRATE_OUT.value, Verb.DECOMMISSION.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,13 @@ class RegionWatch:
     """What one region holds: its placements, runs, lifecycle Jobs, copies and enabled namespaces."""
 
     def __init__(
-        self, region: Region, kube: Kube, listeners: Listeners, annotations: Sequence[str], ask: Ask = dict
+        self,
+        region: Region,
+        kube: Kube,
+        listeners: Listeners,
+        annotations: Sequence[str],
+        ask: Ask = dict,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.region = region
         self.name = region.name
@@ -70,6 +78,8 @@ class RegionWatch:
         self._listeners = listeners
         self._generation = 0
         self._offers: tuple[int, Mapping[Step, str], Mapping[Step, str]] = (-1, {}, {})
+        self._clock = clock
+        self._away: dict[tuple[str, str], tuple[LifecycleJob, float]] = {}
         self.rollouts = RegionRollouts()
         self.placements: Store[Placement | Damaged] = Store(_placement, _key, self._placement_changed)
         self.runs: Store[Run] = Store(read_run, _key, self._keyed)
@@ -99,7 +109,11 @@ class RegionWatch:
 
     @property
     def offers(self) -> Mapping[Step, str]:
-        """Every step of the trusted lifecycle Jobs, of all verbs: step → hash."""
+        """Every step of the trusted lifecycle Jobs, of all verbs: step → hash.
+
+        With the hash "" those of a Job that went a moment ago and had to run before anything is taken away: Argo CD
+        replaces a Job by deleting it first, and what is away at that moment is not what never was.
+        """
         return self._offered()[0]
 
     @property
@@ -108,14 +122,28 @@ class RegionWatch:
         return self._offered()[1]
 
     def _offered(self) -> tuple[Mapping[Step, str], Mapping[Step, str]]:
-        """Kept until a Job or a namespace changes."""
+        """Kept until a Job or a namespace changes, or one that is away is waited for no more."""
+        away = self._still_away()
         generation = self._generation
         kept_at, found, upserts = self._offers
         if kept_at != generation:
-            found = hashes_of(self.trusted())
+            found = {**away, **hashes_of(self.trusted())}
             upserts = of_verb(found, Verb.UPSERT)
             self._offers = (generation, found, upserts)  # another thread may put an older one there: give back our own
         return found, upserts
+
+    def _still_away(self) -> dict[Step, str]:
+        """The last steps of the Jobs that went a moment ago, of namespaces that take part."""
+        if not self._away:
+            return {}
+        now, jobs = self._clock(), []
+        for name, (job, since) in list(self._away.items()):
+            if now - since > AWAY_SECONDS:
+                self._away.pop(name, None)
+                self._generation += 1
+            elif self.namespaces.get("", job.namespace):
+                jobs.append(job)
+        return {job.step(verb): "" for job in jobs for verb in LAST if job.has(verb)}
 
     def watches(self, region: Region) -> bool:
         """Whether this is the place that the region now is at."""
@@ -168,6 +196,10 @@ class RegionWatch:
             self._listeners.key(key)
 
     def _job_changed(self, before: LifecycleJob | Copy | None, after: LifecycleJob | Copy | None) -> None:
+        if isinstance(before, LifecycleJob) and after is None:
+            self._away[before.namespace, before.name] = (before, self._clock())
+        elif after is not None:
+            self._away.pop((after.namespace, after.name), None)
         for job in {item for item in (before, after) if item is not None}:
             if isinstance(job, Copy):
                 self._listeners.key(job.key)

@@ -87,7 +87,9 @@ class Process:
         self.notice()
 
     def _watch(self, region: Region) -> RegionWatch:
-        watch = RegionWatch(region, NoCluster("memory"), self.loop.listeners(), [labels.VERBS_ANNOTATION])
+        clock = lambda: self.life.mono  # noqa: E731
+        annotations = [labels.VERBS_ANNOTATION]
+        watch = RegionWatch(region, NoCluster("memory"), self.loop.listeners(), annotations, clock=clock)
         watch.state = self.life.regions[region.name]  # type: ignore[assignment]
         for kind in IN_REGIONS:
             self.positions.pop((region.name, kind), None)

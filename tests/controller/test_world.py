@@ -1,5 +1,6 @@
 """What is kept of a region: it never raises for what people write, and it is the newest that any thread knew."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from reconciler.core import labels
 from reconciler.core.fleet import EVERYTHING, Reach, Scope
 from reconciler.core.record import config_map_of
 from reconciler.core.region import Region
+from reconciler.core.step import Step
 from tests.core.fleet import declaration, record
 
 NAMESPACE = labels.CONTROL_NAMESPACE
@@ -58,5 +60,50 @@ def test_an_approved_source_is_told_as_a_change_of_everything_and_its_use_is_not
     assert told == [set(), {EVERYTHING}, {acme}, set()]
 
 
-def watched() -> RegionWatch:
-    return RegionWatch(Region("eu-west"), NoCluster("memory"), Listeners(), [labels.VERBS_ANNOTATION])
+VERBS = "lifecycle.upsert,lifecycle.migrate-out,lifecycle.decommission,admin.a"
+JOB = {
+    "metadata": {
+        "namespace": "billing",
+        "name": "billing-lifecycle",
+        "annotations": {
+            labels.VERBS_ANNOTATION: "lifecycle.upsert,lifecycle.migrate-out,lifecycle.decommission,admin.a"
+        },
+    },
+    "spec": {"suspend": True, "template": {"spec": {"containers": []}}},
+}
+LAST = {Step.parse(f"job/{verb}/billing/billing-lifecycle"): "" for verb in ("migrate-out", "decommission")}
+
+
+def test_a_job_that_argo_cd_replaces_is_missed_by_what_takes_away_only() -> None:
+    """It is deleted and made again: a decommission that is decided in between must not do without it."""
+    seconds = [1000.0]
+    watch = watched(lambda: seconds[0])
+    watch.namespaces.put({"metadata": {"name": "billing"}})
+    watch.jobs.put(JOB)
+    offered = watch.offers
+    assert {step.verb for step in offered} == {"upsert", "migrate-out", "decommission", "admin.a"}
+    watch.jobs.drop(JOB)
+    assert watch.offers == LAST
+    assert watch.upserts == {}
+    watch.jobs.put(JOB)
+    assert watch.offers == offered
+    watch.jobs.drop(JOB)
+    seconds[0] += 299
+    assert watch.offers == LAST
+    seconds[0] += 2
+    assert watch.offers == {}, "for as long as a bridge waits for it"
+
+
+def test_a_job_on_its_way_out_is_away_and_one_whose_namespace_takes_part_no_more_is_not() -> None:
+    watch = watched()
+    watch.namespaces.put({"metadata": {"name": "billing"}})
+    watch.jobs.put(JOB)
+    watch.jobs.put({**JOB, "metadata": JOB["metadata"] | {"deletionTimestamp": "2027-01-15T08:00:00Z"}})
+    assert watch.offers == LAST
+    watch.namespaces.drop({"metadata": {"name": "billing"}})
+    assert watch.offers == {}
+
+
+def watched(clock: Callable[[], float] = lambda: 0.0) -> RegionWatch:
+    annotations = [labels.VERBS_ANNOTATION]
+    return RegionWatch(Region("eu-west"), NoCluster("memory"), Listeners(), annotations, clock=clock)

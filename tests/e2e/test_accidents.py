@@ -1,6 +1,6 @@
 """Accidents in the repository and in the control plane: nothing is decommissioned, and what is lost is made again.
 
-No service is there, so everything that may go would go at once: what holds it are the guards alone.
+But for the last, no service is there, so everything that may go would go at once: what holds it are the guards alone.
 """
 
 import shutil
@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.kube.resources import CONFIG_MAPS
+from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS
 from reconciler.core import labels
+from reconciler.core.job_copy import read_copy
 from reconciler.core.names import Key
 from tests.e2e.fleet import Fleet
-from tests.e2e.lab import CONTROL, WORKFLOW
+from tests.e2e.lab import CONTROL, WORKFLOW, steps_of
+from tests.e2e.service import QUICK, lifecycle_job
 from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.cluster
@@ -145,3 +147,22 @@ def test_lost_records_are_made_again_and_nothing_is_taken_away(own_fleet: Fleet,
         assert kube.find(CONFIG_MAPS, WORKFLOW, Key.parse(key).dotted) is not None
     fleet = lambda: (kube.find(CONFIG_MAPS, CONTROL, labels.FLEET) or {}).get("data", {}).get("records")  # noqa: E731
     eventually(lambda: int(fleet() or 0) >= len(keys), "the records to be counted")
+
+
+def test_a_job_that_is_just_being_replaced_is_waited_for(own_fleet: Fleet) -> None:
+    """Argo CD deletes it and makes it again. It has never run, so no outcome tells that it was there."""
+    lab, last = own_fleet.lab, lifecycle_job("", "last", QUICK, verbs="lifecycle.decommission")
+    service = lab.service("service", lifecycle_job("", "lifecycle", QUICK), last)
+    key = own_fleet.declare("replaced", service, deletionProtection=False)
+    own_fleet.start()
+    own_fleet.ready(key)
+
+    lab.kube.delete(JOBS, service, "last")
+    spec = own_fleet.spec(service, deletionProtection=False)
+    own_fleet.repository.declare(key, spec | {"state": "Decommissioned"})
+    (run,) = own_fleet.eventually(key, lambda: lab.runs(key)[1:], "the decommission to be launched")
+    assert steps_of(run) == [f"decommission/{service}/last"]
+    lab.add_job(service, last)
+    own_fleet.eventually(key, lambda: lab.record(key).gone, "a tombstone")
+    assert [read_copy(copy).step.verb for copy in lab.copies(key)] == ["upsert", "decommission"]
+    own_fleet.stop()
