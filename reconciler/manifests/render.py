@@ -129,7 +129,7 @@ def for_argo_events(
         "tenant": _name_pattern(TENANT_MAX),
         "environment": _name_pattern(ENVIRONMENT_MAX),
     }
-    items = [item for name in ("source", "sensor") for item in _read(f"argo-events/{name}", values)]
+    items = [item for name in ("source", "policy", "sensor") for item in _read(f"argo-events/{name}", values)]
     for item in items:
         if not webhook_url:
             _without_wake(item)

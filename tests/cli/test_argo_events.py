@@ -36,14 +36,17 @@ def test_it_is_printed_as_it_is_rendered(capsys):
 
 def test_everything_is_where_its_bus_is_but_the_right_to_start_runs(capsys):
     items = printed(capsys, "--argo-events-namespace", "events", "--workflow-namespace", "runs")
-    places = {item["metadata"]["namespace"] for item in items if "Role" not in item["kind"]}
+    cluster = [item for item in items if "AdmissionPolicy" in item["kind"]]
+    assert {item["metadata"]["name"] for item in cluster} == {"tenantctl-sensor-events"}
+    assert "system:serviceaccount:events:tenantctl-sensor" in json.dumps(cluster)
+    places = {item["metadata"]["namespace"] for item in items if "Role" not in item["kind"] and item not in cluster}
     assert places == {"events"}
     assert {item["metadata"]["namespace"] for item in items if "Role" in item["kind"]} == {"runs"}
     (subject,) = of_kind(items, "RoleBinding")["subjects"]
     assert subject == {"kind": "ServiceAccount", "name": "tenantctl-sensor", "namespace": "events"}
     trigger = of_kind(items, "Sensor")["spec"]["triggers"][0]["template"]["k8s"]
     assert trigger["source"]["resource"]["metadata"]["namespace"] == "runs"
-    assert {item["spec"]["eventBusName"] for item in items if "spec" in item} == {"default"}
+    assert {item["spec"]["eventBusName"] for item in items if "spec" in item and item not in cluster} == {"default"}
 
 
 def test_the_sensor_has_one_right():
@@ -58,6 +61,11 @@ def test_its_run_is_a_reference_that_the_policies_admit():
     assert spec["workflowTemplateRef"] == {"name": "tenant-upsert", "clusterScope": True}
     assert set(spec) == {"workflowTemplateRef", "arguments"}
     assert [entry["name"] for entry in spec["arguments"]["parameters"]] == ["tenant", "environment"]
+
+
+def test_the_policy_asks_for_names_as_the_filter_does():
+    policy = json.dumps(of_kind(ITEMS, "ValidatingAdmissionPolicy")["spec"]["validations"])
+    assert all(f"'{pattern}'" in policy for pattern in patterns())
 
 
 def test_every_endpoint_asks_for_the_token_and_every_pod_is_restricted():
@@ -161,7 +169,7 @@ def test_what_it_needs_is_said(capsys):
 
 
 def test_objects_are_named_once():
-    ids = [(item["kind"], item["metadata"]["namespace"], item["metadata"]["name"]) for item in ITEMS]
+    ids = [(item["kind"], item["metadata"].get("namespace"), item["metadata"]["name"]) for item in ITEMS]
     assert len(ids) == len(set(ids))
     assert [str(id_of(item)) for item in ITEMS if item["kind"] == "Role"] == [
         "Role tenantctl-workflows/tenantctl-sensor"

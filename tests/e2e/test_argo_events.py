@@ -24,6 +24,8 @@ from tests.e2e.service import GATE, QUICK, lifecycle_job
 from tests.e2e.waiting import eventually
 from tests.gitserver import serving
 
+Json = dict[str, Any]
+
 pytestmark = pytest.mark.cluster
 
 DOCUMENT, SUBJECT = ROOT / "docs/argo-events.md", "orders.paid"
@@ -242,6 +244,7 @@ def sensor(events: Events, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """The API server as the Sensor's account sees it."""
     kubeconfig = events.lab.kubeconfig_of(tmp_path_factory.mktemp("sensor"), "tenantctl-sensor", NAMESPACE)
     opened = connect(events.lab.cluster.context, str(kubeconfig))
+    eventually(lambda: refused(opened, workflow()), "its policy to be in force")
     yield opened
     opened.close()
 
@@ -263,20 +266,55 @@ def test_the_policies_hold_for_it(sensor: Any) -> None:
     own = [{"name": "main", "container": {"image": "x", "command": ["sh"]}}]
     for spec in (
         {"entrypoint": "main", "templates": own},
-        {"workflowTemplateRef": REFERENCE, "serviceAccountName": "default"},
+        {"serviceAccountName": "default"},
         {"workflowTemplateRef": {"name": "tenant-upsert"}},
     ):
         with pytest.raises(Unprocessable, match="tenantctl-workflows"):
-            sensor.create(WORKFLOWS, WORKFLOW, workflow(**spec))
+            sensor.create(WORKFLOWS, WORKFLOW, upsert(**spec))
+
+
+def workflow(**spec: Any) -> Json:
+    metadata = {"generateName": "e2e-sensor-"}
+    spec = spec or {"workflowTemplateRef": REFERENCE}
+    return {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": metadata, "spec": spec}
+
+
+def upsert(tenant: str = "acme", *more: Json, metadata: Json | None = None, **spec: Any) -> Json:
+    """What the Sensor creates, or something else: with more parameters, metadata or spec."""
+    pair = {"tenant": tenant, "environment": "production"}.items()
+    parameters = [*({"name": name, "value": value} for name, value in pair), *more]
+    body = workflow(**{"workflowTemplateRef": REFERENCE, "arguments": {"parameters": parameters}} | spec)
+    return body | {"metadata": {"generateName": "tenant-upsert-event-"} | (metadata or {})}
+
+
+ELSEWHERE = {"name": "environment", "valueFrom": {"configMapKeyRef": {"name": "a", "key": "b"}}}
+GIVEN = [{"name": "tenant", "value": "acme"}, {"name": "environment", "value": "production"}]
+TOO_MUCH = {
+    "another template": upsert(workflowTemplateRef={"name": "tenant-decommission", "clusterScope": True}),
+    "more parameters": upsert("acme", {"name": "stages", "value": "{}"}),
+    "one twice": upsert("acme", {"name": "environment", "value": "other"}),
+    "none": upsert(arguments={}),
+    "a value from elsewhere": upsert(arguments={"parameters": [GIVEN[0], ELSEWHERE]}),
+    "artifacts": upsert(arguments={"parameters": GIVEN, "artifacts": [{"name": "a", "raw": {"data": "b"}}]}),
+    "a claim's mark": upsert(metadata={"annotations": {"tenantctl.io/claim": "u1/1"}}),
+    "a label of ours": upsert(metadata={"labels": {"tenantctl.io/run": "x"}}),
+    "another name": upsert(metadata={"name": "acme-production-up-abcdefghijklm"}),
+    "no name of a tenant": upsert("acme.x"),
+}
+
+
+@pytest.mark.parametrize("what", TOO_MUCH)
+def test_its_account_can_start_upserts_by_their_names_and_nothing_else(sensor: Any, what: str) -> None:
+    assert sensor.create(WORKFLOWS, WORKFLOW, upsert(), dryRun="All")["metadata"]["name"]
+    with pytest.raises(Unprocessable, match=f"tenantctl-sensor-{NAMESPACE}"):
+        sensor.create(WORKFLOWS, WORKFLOW, TOO_MUCH[what], dryRun="All")
 
 
 @pytest.mark.parametrize("tenant", ["../x", "{{workflow.name}}", "{{=1+1}}", "acme.x"])
-def test_a_run_for_no_name_ends_before_it_does_anything(sensor: Any, own_fleet: Fleet, tenant: str) -> None:
-    """Without the filter: what the workflow itself makes of it."""
-    parameters = [{"name": "tenant", "value": tenant}, {"name": "environment", "value": "production"}]
-    body = workflow(workflowTemplateRef=REFERENCE, arguments={"parameters": parameters})
-    name = sensor.create(WORKFLOWS, WORKFLOW, body)["metadata"]["name"]
+def test_a_run_for_no_name_ends_before_it_does_anything(events: Events, own_fleet: Fleet, tenant: str) -> None:
+    """Without the filter and the policy: what the workflow itself makes of it."""
     lab = own_fleet.lab
+    name = lab.kube.create(WORKFLOWS, WORKFLOW, upsert(tenant))["metadata"]["name"]
     over = lambda: phase(lab.kube.get(WORKFLOWS, WORKFLOW, name)) in ("Failed", "Error")  # noqa: E731
     eventually(over, "the run to fail", state=lambda: json.dumps(lab.kube.get(WORKFLOWS, WORKFLOW, name)))
     nodes = (lab.kube.get(WORKFLOWS, WORKFLOW, name)["status"].get("nodes") or {}).values()
@@ -305,15 +343,23 @@ def pass_by(events: Events, fleet: Fleet) -> str:
     return str(run["metadata"]["name"])
 
 
+def refused(sensor: Any, body: Json) -> bool:
+    try:
+        sensor.create(WORKFLOWS, WORKFLOW, body, dryRun="All")
+    except Unprocessable:
+        return True
+    return False
+
+
 def names(events: Events) -> set[str]:
     return {run["metadata"]["name"] for run in events.runs()}
 
 
-def read(events: Events, run: dict[str, Any]) -> dict[str, Any]:
+def read(events: Events, run: Json) -> Json:
     return events.lab.kube.get(WORKFLOWS, WORKFLOW, run["metadata"]["name"])
 
 
-def begin_of_work(run: dict[str, Any]) -> str:
+def begin_of_work(run: Json) -> str:
     """When the first pod of a run was begun."""
     return min(node["startedAt"] for node in run["status"]["nodes"].values() if node["type"] == "Pod")
 
@@ -330,9 +376,3 @@ def rights(kube: Any, namespace: str) -> set[tuple[str, str, str]]:
         for resource in rule["resources"]
         if not resource.startswith("selfsubject")
     }
-
-
-def workflow(**spec: Any) -> dict[str, Any]:
-    metadata = {"generateName": "e2e-sensor-"}
-    spec = spec or {"workflowTemplateRef": REFERENCE}
-    return {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": metadata, "spec": spec}
