@@ -26,7 +26,7 @@ ARGO_REMARK = re.compile(rb'time="[^"]*" level=info .*\bargo=true\b')  # argoexe
 @click.command()
 @click.argument("key", type=KEY)
 @click.option("--run", "run_name", help="This run instead of the last one.")
-@click.option("-f", "--follow", is_flag=True, help="Go on until the run is over.")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run is over, and a move with it.")
 @namespace_option
 @cluster_options
 def command(
@@ -41,22 +41,46 @@ def command(
     from reconciler.cli.region_clusters import Regions, region_of_run
 
     control = connect(context, kubeconfig)
-    record = record_of(control, key)
-    run = run_name or last_run(record)
-    kube, where = Regions.of(control, kubeconfig, namespace).place(region_of_run(record, run))
-    shown = _follow(kube, where, run) if follow else _print_all(kube, where, run)
-    if not shown:
-        _say_why_nothing(record, run, over=follow)
-    if follow:
-        note(f"run {run} {_outcome(kube, where, run, key)}")
+    record: Record | None = record_of(control, key)
+    regions = Regions.of(control, kubeconfig, namespace)
+    while record:
+        run = run_name or last_run(record)
+        kube, where = regions.place(region_of_run(record, run))
+        shown = _follow(kube, where, run) if follow else _print_all(kube, where, run)
+        if not shown:
+            _say_why_nothing(record, run, over=follow)
+        if follow:
+            note(f"run {run} {_outcome(kube, where, run, key)}")
+        record = _next_of_move(control, key, run) if follow and not run_name else None
     return 0
+
+
+def _next_of_move(control: "Kube", key: "Key", run: str) -> "Record | None":
+    """The record, once it has claimed the next run of its move; None where none is to come, or somebody has to act."""
+    from reconciler.cli.records import find_record
+    from reconciler.core.condition import READY, STALLED
+    from reconciler.core.record import condition
+
+    said = ""
+    while True:
+        record = find_record(control, key)
+        if record is None or (record.claim and record.claim.run != run):
+            return record
+        stalled, ready = condition(record, STALLED), condition(record, READY)
+        if record.move is None or (stalled and stalled.status):
+            return None
+        if ready and not record.claim and ready.message not in ("", said):
+            said = ready.message
+            note(f"{key}: {said}")
+        threading.Event().wait(0.5)
 
 
 def _say_why_nothing(record: "Record", run: str, *, over: bool) -> None:
     if not over and record.claim and record.claim.run == run:
         note(f"run {run} has no pods yet; 'tenantctl logs --follow {record.key}' waits for them")
         return
-    note(f"run {run} has no pods: those of a run that succeeded are kept for 10 minutes, of another for a week")
+    note(f"run {run} has no pods: it had no step to do, or they are gone")
+    note("those of a run that succeeded are kept for 10 minutes, of another for a week")
     note(f"its outcome is in 'tenantctl describe {record.key}'")
 
 

@@ -39,7 +39,7 @@ def tenant(both: Regions, moving: Fleet, service: str) -> Tenant:
 
 def test_a_tenant_moves_there_and_back_with_every_row(moving: Fleet, tenant: Tenant) -> None:
     rows = tenant.rows(WEST)
-    record = _moved(moving, tenant, EAST)
+    record = _moved(moving, tenant, EAST, follow=True)
     assert (record.region, record.epoch, record.move) == (EAST, 2, None)
     assert tenant.rows(EAST) == rows != ""
     assert not tenant.exists(WEST)
@@ -56,9 +56,20 @@ def test_a_tenant_moves_there_and_back_with_every_row(moving: Fleet, tenant: Ten
     assert not tenant.exists(EAST)
 
 
-def _moved(fleet: Fleet, tenant: Tenant, region: str) -> Record:
+def _moved(fleet: Fleet, tenant: Tenant, region: str, *, follow: bool = False) -> Record:
+    """Commit the move and wait until it is over, or follow its logs to the end."""
     commit = fleet.repository.declare(tenant.key, fleet.spec(tenant.service) | {"region": region})
+    if follow:
+        fleet.eventually(tenant.key, lambda: _begun(fleet, tenant), "the move to begin")
+        said = fleet.tenantctl("logs", tenant.key, "--follow").stdout
+        verbs = [line.partition("/")[0].lstrip("[") for line in said.splitlines() if f"/{tenant.service}/" in line]
+        assert list(dict.fromkeys(verbs)) == ["migrate-out", "upsert", "migrate-in", "decommission"]
     return fleet.eventually(tenant.key, lambda: _settled(fleet, tenant, commit), f"moved to {region}")
+
+
+def _begun(fleet: Fleet, tenant: Tenant) -> bool:
+    record = fleet.lab.record(tenant.key)
+    return bool(record and record.move and record.claim)
 
 
 def _settled(fleet: Fleet, tenant: Tenant, commit: str) -> Record | None:
