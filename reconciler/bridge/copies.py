@@ -23,12 +23,11 @@ from reconciler.core.job_copy import Copy, copy_name, copy_of, kueue_managed, re
 from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
 from reconciler.core.outcome import FailureClass, Outcome, Result
 from reconciler.core.placement import Placement
-from reconciler.core.step import Step, Verb
+from reconciler.core.step import Step
 from reconciler.core.verdict import failed
+from reconciler.core.wanted import LAST, LAST_SECONDS
 
-MISSING_SECONDS = 20.0  # Argo CD's Force+Replace deletes a Job and makes it again; design §6 gives these verbs longer:
-MISSING_SECONDS_LAST = 300.0
-LAST = frozenset({Verb.DECOMMISSION, Verb.MIGRATE_OUT})
+MISSING_SECONDS = 20.0  # Argo CD's Force+Replace deletes a Job and makes it again
 
 
 def find(kube: Kube, world: World, step: Step) -> Copy | None:
@@ -108,7 +107,7 @@ def _trust(kube: Kube, world: World, job: LifecycleJob) -> None:
 
 
 def _wait_for(kube: Kube, world: World, step: Step) -> tuple[Json, LifecycleJob]:
-    end, said = time.monotonic() + (MISSING_SECONDS_LAST if step.verb in LAST else MISSING_SECONDS), ""
+    end, said = time.monotonic() + (LAST_SECONDS if step.verb in LAST else MISSING_SECONDS), ""
     while True:
         raw = patiently(lambda: kube.find(JOBS, step.namespace, step.name))
         job = read_lifecycle_job(raw, world.annotations) if raw else None

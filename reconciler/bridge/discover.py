@@ -23,12 +23,11 @@ from reconciler.core.lifecycle_job import LifecycleJob, read_lifecycle_job
 from reconciler.core.placement import Placement
 from reconciler.core.stages import LISTS, staged
 from reconciler.core.step import ADMIN, Step, Verb
-from reconciler.core.wanted import expected_steps
+from reconciler.core.wanted import LAST, expected_steps
 
 KINDS = {name: kind for kind, name in LISTS.items()}
 # By itself an upsert takes nothing away: whether it may is for the reconciler's guards to say.
 AUTO_VERBS: Mapping[str, tuple[str, ...]] = {Verb.MIGRATE_IN: (Verb.UPSERT, Verb.MIGRATE_IN)}
-EXPECTED = frozenset({Verb.MIGRATE_OUT, Verb.DECOMMISSION})  # not even a Job that is gone may be left out
 
 
 def discover(kube: Kube, world: World, verb: str) -> int:
@@ -72,7 +71,7 @@ def _auto(kube: Kube, world: World, placement: Placement, verb: str, name: str) 
     if name != "jobs":
         return ()
     jobs, trusted = lifecycle_jobs(kube, world.annotations), enabled(kube)
-    if verb in EXPECTED:
+    if verb in LAST:  # not even a Job that is gone may be left out
         return expected_steps(verb, placement, hashes_of(job for job in jobs if job.namespace in trusted))
     verbs = AUTO_VERBS.get(verb, (verb,))
     steps = {step for word in verbs for step in steps_of(jobs, trusted, placement.spec, word)}

@@ -1,5 +1,6 @@
 """`tenantctl logs`: what the steps of an environment's run said."""
 
+import itertools
 import re
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ Json = dict[str, Any]
 WORKFLOW = "workflows.argoproj.io/workflow"
 NODE_NAME = "workflows.argoproj.io/node-name"
 SILENCE_SECONDS = 3600
+LOOK_SECONDS = 0.5
+SLOW_SECONDS = 10.0
 ARGO_REMARK = re.compile(rb'time="[^"]*" level=info .*\bargo=true\b')  # argoexec speaks in the same container
 
 
@@ -56,23 +59,40 @@ def command(
 
 
 def _next_of_move(control: "Kube", key: "Key", run: str) -> "Record | None":
-    """The record, once it has claimed the next run of its move; None where none is to come, or somebody has to act."""
+    """The record, once it has claimed the next run of its move; None where the move is over or waits for somebody."""
     from reconciler.cli.records import find_record
-    from reconciler.core.condition import READY, STALLED
-    from reconciler.core.record import condition
 
     said = ""
-    while True:
+    for looks in itertools.count():
         record = find_record(control, key)
-        if record is None or (record.claim and record.claim.run != run):
-            return record
-        stalled, ready = condition(record, STALLED), condition(record, READY)
-        if record.move is None or (stalled and stalled.status):
+        if record is None or record.move is None:
             return None
-        if ready and not record.claim and ready.message not in ("", said):
-            said = ready.message
+        if record.claim and record.claim.run != run:
+            return record
+        text, passes = _wait_of(record)
+        if record.claim and looks * LOOK_SECONDS >= SLOW_SECONDS:
+            text = f"run {run} is over, and the reconciler has not taken that in yet"
+        if text not in ("", said):
+            said = text
             note(f"{key}: {said}")
-        threading.Event().wait(0.5)
+        if not passes:
+            return None
+        threading.Event().wait(LOOK_SECONDS)
+    raise AssertionError  # it counts for ever
+
+
+def _wait_of(record: "Record") -> tuple[str, bool]:
+    """What a move between two runs waits for, as its conditions say, and whether that passes by itself."""
+    from reconciler.core.condition import READY, STALLED
+    from reconciler.core.move import Phase
+    from reconciler.core.record import condition
+
+    ready, stalled = condition(record, READY), condition(record, STALLED)
+    if record.claim or record.move is None or ready is None:
+        return "", True
+    # Cleaning alone may wait for somebody while the environment is Ready: it lives in the target.
+    waits = ready.status and record.move.phase is Phase.CLEANING
+    return ready.message, not (waits or (stalled and stalled.status))
 
 
 def _say_why_nothing(record: "Record", run: str, *, over: bool) -> None:
@@ -102,7 +122,7 @@ def _follow(kube: "Kube", namespace: str, run: str) -> int:
             if name not in followed and pod["status"].get("phase") != "Pending":
                 followed[name] = threading.Thread(target=_print, args=(kube, pod), kwargs={"follow": True}, daemon=True)
                 followed[name].start()
-        threading.Event().wait(0 if over else 0.5)
+        threading.Event().wait(0 if over else LOOK_SECONDS)
     for thread in followed.values():
         thread.join()
     return len(followed)

@@ -26,13 +26,11 @@ from reconciler.core.placement import Placement, read_placement
 from reconciler.core.record import Record, read_record
 from reconciler.core.region import Region
 from reconciler.core.step import Step, Verb
-from reconciler.core.wanted import of_verb
+from reconciler.core.wanted import LAST, LAST_SECONDS, of_verb
 
 Json = dict[str, Any]
 Ask = Callable[[], Mapping[str, Json]]
 LIFECYCLE_JOBS = "lifecycle jobs"
-AWAY_SECONDS = 300.0  # as long as a bridge waits for such a Job (design §6, *Expected Jobs*)
-LAST = (Verb.MIGRATE_OUT.value, Verb.DECOMMISSION.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ class RegionWatch:
         listeners: Listeners,
         annotations: Sequence[str],
         ask: Ask = dict,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.region = region
         self.name = region.name
@@ -83,7 +81,9 @@ class RegionWatch:
         self.rollouts = RegionRollouts()
         self.placements: Store[Placement | Damaged] = Store(_placement, _key, self._placement_changed)
         self.runs: Store[Run] = Store(read_run, _key, self._keyed)
-        self.jobs: Store[LifecycleJob | Copy] = Store(_job_reader(annotations), _job_group, self._job_changed)
+        self.jobs: Store[LifecycleJob | Copy] = Store(
+            _job_reader(annotations), _job_group, self._job_changed, self._job_leaves
+        )
         self.namespaces: Store[str] = Store(lambda raw: str(raw["metadata"]["name"]), lambda name: None, self._enabled)
         self.reflectors = self._reflectors(region.workflow_namespace)
         self.applications = ApplicationWatch(region.name, self._placed, ask, listeners.key)
@@ -111,8 +111,7 @@ class RegionWatch:
     def offers(self) -> Mapping[Step, str]:
         """Every step of the trusted lifecycle Jobs, of all verbs: step → hash.
 
-        With the hash "" those of a Job that went a moment ago and had to run before anything is taken away: Argo CD
-        replaces a Job by deleting it first, and what is away at that moment is not what never was.
+        With the hash "" those that are `away`.
         """
         return self._offered()[0]
 
@@ -123,27 +122,32 @@ class RegionWatch:
 
     def _offered(self) -> tuple[Mapping[Step, str], Mapping[Step, str]]:
         """Kept until a Job or a namespace changes, or one that is away is waited for no more."""
-        away = self._still_away()
+        self._wait_no_more()
         generation = self._generation
         kept_at, found, upserts = self._offers
         if kept_at != generation:
-            found = {**away, **hashes_of(self.trusted())}
+            live = hashes_of(self.trusted())  # first: what goes meanwhile is in both
+            found = {**dict.fromkeys(self.away, ""), **live}
             upserts = of_verb(found, Verb.UPSERT)
             self._offers = (generation, found, upserts)  # another thread may put an older one there: give back our own
         return found, upserts
 
-    def _still_away(self) -> dict[Step, str]:
-        """The last steps of the Jobs that went a moment ago, of namespaces that take part."""
-        if not self._away:
-            return {}
-        now, jobs = self._clock(), []
-        for name, (job, since) in list(self._away.items()):
-            if now - since > AWAY_SECONDS:
+    @property
+    def away(self) -> dict[Step, float]:
+        """What has to run before anything is taken away and whose Job went a moment ago: until when it is waited for.
+
+        Argo CD replaces a Job by deleting it first, and what is away just then is not what never was.
+        """
+        now, found = self._clock(), list(self._away.values())
+        jobs = [(job, until) for job, until in found if now < until and self.namespaces.get("", job.namespace)]
+        return {job.step(verb): until for job, until in jobs for verb in LAST if job.has(verb)}
+
+    def _wait_no_more(self) -> None:
+        now = self._clock()
+        for name, (job, until) in list(self._away.items()):
+            if until <= now and self._away.get(name) == (job, until):
                 self._away.pop(name, None)
                 self._generation += 1
-            elif self.namespaces.get("", job.namespace):
-                jobs.append(job)
-        return {job.step(verb): "" for job in jobs for verb in LAST if job.has(verb)}
 
     def watches(self, region: Region) -> bool:
         """Whether this is the place that the region now is at."""
@@ -196,15 +200,17 @@ class RegionWatch:
             self._listeners.key(key)
 
     def _job_changed(self, before: LifecycleJob | Copy | None, after: LifecycleJob | Copy | None) -> None:
-        if isinstance(before, LifecycleJob) and after is None:
-            self._away[before.namespace, before.name] = (before, self._clock())
-        elif after is not None:
+        if after is not None:
             self._away.pop((after.namespace, after.name), None)
         for job in {item for item in (before, after) if item is not None}:
             if isinstance(job, Copy):
                 self._listeners.key(job.key)
             else:
                 self._offer_changed(job.namespace)
+
+    def _job_leaves(self, job: LifecycleJob | Copy) -> None:
+        if isinstance(job, LifecycleJob):
+            self._away[job.namespace, job.name] = (job, self._clock() + LAST_SECONDS)
 
     def _enabled(self, before: str | None, after: str | None) -> None:
         self._offer_changed(str(after or before))
@@ -314,7 +320,7 @@ class World:
     def _site(self, key: Key, region: RegionWatch, record: Record | None) -> Site:
         placement = region.placement(key)
         known = placement if isinstance(placement, Placement) else None
-        return Site(known, region.offers, self._active(key, region, record))
+        return Site(known, region.offers, self._active(key, region, record), region.away)
 
     def _damage(self, key: Key, record: Record | Damaged | None, declaration: Declaration | None) -> str:
         """Why the record, or a placement where the environment is or may be, cannot be read."""

@@ -60,6 +60,7 @@ class HoldReason(StrEnum):
     VERBS_NOT_SYMMETRIC = "VerbsNotSymmetric"
     RECORDS_LOST = "RecordsLost"
     LIFECYCLE_JOB_MISSING = "LifecycleJobMissing"
+    LIFECYCLE_JOB_AWAY = "LifecycleJobAway"
     SOURCE_UNREACHABLE = "SourceUnreachable"
     MOVE_IN_PROGRESS = "MoveInProgress"
 
@@ -74,6 +75,7 @@ class HoldReason(StrEnum):
             self.ROLLOUT_WAITING,
             self.RECORDS_LOST,
             self.MOVE_IN_PROGRESS,
+            self.LIFECYCLE_JOB_AWAY,
         }
 
     @property

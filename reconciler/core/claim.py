@@ -59,6 +59,7 @@ class Claim:
         data = plain_json.loads(text)
         try:
             steps = tuple(Step.parse(step) for step in data["steps"])
+            staged(data["verb"], steps)  # what no stage does would never be launched
             return plain_json.typed(cls(**data | {"steps": steps}))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"no claim: {error!r}") from error

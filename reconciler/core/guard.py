@@ -19,7 +19,7 @@ from reconciler.core.observed import Observed
 from reconciler.core.placement import State
 from reconciler.core.step import Verb
 from reconciler.core.times import parse_rfc3339
-from reconciler.core.wanted import MISSING, asymmetries, begun_to_go, expected_steps, missing, not_imported, thing
+from reconciler.core.wanted import LAST, MISSING, asymmetries, begun_to_go, expected_steps, missing, not_imported, thing
 
 ATTEMPTS_MAX = 5
 SOON = "later releases of tenantctl do this"
@@ -48,7 +48,7 @@ def approved(action: Action, observed: Observed, now: float) -> Action:
 
     Only those that were known to be missing then: who approved it for another reason gave up no data.
     """
-    if action.steps is None or action.verb not in (Verb.MIGRATE_OUT, Verb.DECOMMISSION):
+    if action.steps is None or action.verb not in LAST:
         return action
     site, approval = observed.site(action.where), approval_of(action, observed, now)
     if site is None or site.placement is None or approval is None:
@@ -238,6 +238,17 @@ def known(action: Action, desired: Desired, observed: Observed, now: float) -> H
     return Hold(action.key, HoldReason.STATE_DAMAGED, message, action)
 
 
+def there(action: Action, desired: Desired, observed: Observed, now: float) -> Hold | None:
+    """No Job that has to run first went a moment ago: Argo CD replaces a Job by deleting it, and this passes."""
+    site = observed.site(action.where)
+    steps = {*(action.steps or ()), *action.removals} & (site.away.keys() if site else set())
+    if site is None or not steps:
+        return None
+    names = ", ".join(sorted({"/".join(step.target) for step in steps}))
+    message = f"Job {names} went a moment ago; if it is not back by then, this goes on without it"
+    return Hold(action.key, HoldReason.LIFECYCLE_JOB_AWAY, message, action, max(site.away[step] for step in steps))
+
+
 def imported(action: Action, desired: Desired, observed: Observed, now: float) -> Hold | None:
     """Whatever was exported is imported: a move that went on without would lose it."""
     move, site = action.move, observed.site(action.where)
@@ -268,6 +279,6 @@ def budget(action: Action, desired: Desired, observed: Observed, now: float) -> 
 
 
 GENERAL: tuple[Guard, ...] = (regions, state, in_progress, paused, lost, renamed, unsupported)
-DESTRUCTIVE: tuple[Guard, ...] = (known, trusted, reviewed, protected, symmetric, budget)
-MOVING: tuple[Guard, ...] = (regions, state, in_progress, known, imported, paused, attempts)
+DESTRUCTIVE: tuple[Guard, ...] = (known, trusted, reviewed, protected, there, symmetric, budget)
+MOVING: tuple[Guard, ...] = (regions, state, in_progress, known, there, imported, paused, attempts)
 GIVING_UP: tuple[Guard, ...] = (unsupported, trusted)  # the other guards are lifted by the approval itself

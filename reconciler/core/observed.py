@@ -74,12 +74,14 @@ class Site:
     """What a region that answers holds of the environment, and what its services offer.
 
     `offered`: the steps of every verb of its trusted lifecycle Jobs, as step → hash. `active`: runs of the key that are
-    not over.
+    not over. `away`: those of `offered` whose Job went a moment ago (their hash is ""), with the time until which it is
+    waited for, in seconds since the epoch.
     """
 
     placement: Placement | None = None
     offered: Mapping[Step, str] = field(default_factory=dict)
     active: tuple[str, ...] = ()
+    away: Mapping[Step, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

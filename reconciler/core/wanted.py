@@ -15,6 +15,9 @@ Hashes = Mapping[Step, str]
 # What is done once and for all in an epoch: a later digest or another Job is no reason to export or to drop again.
 ONCE = frozenset({Verb.MIGRATE_OUT.value, Verb.MIGRATE_IN.value, Verb.DECOMMISSION.value})
 MISSING = "LifecycleJobMissing"
+# What runs before something is taken away, and how long a Job of it that is not there is waited for (design §6).
+LAST = frozenset({Verb.MIGRATE_OUT.value, Verb.DECOMMISSION.value})
+LAST_SECONDS = 300.0
 
 
 def wanted_steps(declaration: Declaration, upserts: Hashes) -> dict[Step, str]:

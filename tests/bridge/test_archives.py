@@ -63,7 +63,7 @@ class MemoryStore:
 @pytest.fixture(autouse=True)
 def no_signal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("signal.signal", lambda *_: None)
-    monkeypatch.setattr("reconciler.bridge.copies.MISSING_SECONDS_LAST", 0.0)
+    monkeypatch.setattr("reconciler.bridge.copies.LAST_SECONDS", 0.0)
     monkeypatch.setattr("reconciler.bridge.archives.PATIENCE_SECONDS", 0.05)
 
 

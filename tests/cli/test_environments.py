@@ -4,17 +4,20 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from reconciler.cli.main import run
 from reconciler.core.condition import READY, STALLED, Condition
+from reconciler.core.move import Phase
 from reconciler.core.names import Key
 from reconciler.core.record import config_map_of, read_record
 from tests.cli import test_suspend
 from tests.cli.test_suspend import said
 from tests.core.fleet import declaration, record
+from tests.core.moving import move
 from tests.core.test_decide import CLAIM
 
 Json = dict[str, Any]
@@ -201,6 +204,67 @@ def test_following_ends_with_the_outcome(
     assert last.startswith(f"run run-1 {closing}")
     assert "it had no step to do" in others[0]
     assert ("'tenantctl describe initech/production'" in last) is ("failed" in closing or "stopped" in closing)
+
+
+OVER = {"phase": "Succeeded"}
+MOVES, CLEANS = {"move": move()}, {"move": move(Phase.CLEANING)}
+SECOND = replace(CLAIM, run="run-2", seq=2)
+WAITS = (Condition(READY, True, "Applied", "all that is declared is done; Cleaning: eu-west does not answer"),)
+
+
+def following(kube: Kube, monkeypatch: pytest.MonkeyPatch, *states: Json) -> None:
+    """The record of initech/production as it is look after look; its runs are all over."""
+    kube.run = {"metadata": {"name": "run-1"}, "status": OVER}
+    of, found = declaration(Key("initech", "production")), []
+    for state in states:
+        raw = config_map_of(record(of, **state), "tenantctl")
+        found.append(raw | {"metadata": raw["metadata"] | {"resourceVersion": "7", "uid": "u"}})
+    find = kube.find
+
+    def next_one(resource: Any, namespace: str, name: str) -> Json | None:
+        if name != "initech.production":
+            return find(resource, namespace, name)
+        return found.pop(0) if len(found) > 1 else found[0]
+
+    monkeypatch.setattr(kube, "find", next_one)
+    monkeypatch.setattr("reconciler.cli.logs.LOOK_SECONDS", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("states", "runs", "end"),
+    [
+        ([MOVES | {"claim": CLAIM}, MOVES, MOVES | {"claim": SECOND}, {}], [1, 2], "succeeded"),
+        ([{"claim": CLAIM}, {"claim": SECOND}], [1], "succeeded"),
+        ([MOVES | {"claim": CLAIM}, MOVES | {"conditions": BAD}], [1], "initech/production: no"),
+        ([CLEANS | {"claim": CLAIM}, CLEANS | {"conditions": WAITS}], [1], "Cleaning: eu-west does not answer"),
+    ],
+    ids=["to the end of a move", "no other run", "somebody has to act", "only what was left behind waits"],
+)
+def test_following_a_move(
+    kube: Kube,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    states: list[Json],
+    runs: list[int],
+    end: str,
+) -> None:
+    following(kube, monkeypatch, *states)
+    assert run(["logs", "--follow", "initech/production"]) == 0
+    lines = said(capsys).splitlines()
+    assert [line for line in lines if line.endswith(" succeeded")] == [f"run run-{n} succeeded" for n in runs]
+    assert lines[-1].endswith(end)
+
+
+def test_following_tells_when_nobody_takes_the_end_of_a_run_in(
+    kube: Kube, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moving = {"move": move(), "claim": CLAIM}
+    following(kube, monkeypatch, *[moving] * 5, {})
+    monkeypatch.setattr("reconciler.cli.logs.SLOW_SECONDS", 0.0)
+    assert run(["logs", "--follow", "initech/production"]) == 0
+    assert said(capsys).splitlines()[-1] == (
+        "initech/production: run run-1 is over, and the reconciler has not taken that in yet"
+    )
 
 
 def test_a_run_that_has_just_begun_has_no_pods_yet(kube: Kube, capsys: pytest.CaptureFixture[str]) -> None:

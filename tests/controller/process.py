@@ -87,7 +87,7 @@ class Process:
         self.notice()
 
     def _watch(self, region: Region) -> RegionWatch:
-        clock = lambda: self.life.mono  # noqa: E731
+        clock = lambda: self.life.now  # noqa: E731
         annotations = [labels.VERBS_ANNOTATION]
         watch = RegionWatch(region, NoCluster("memory"), self.loop.listeners(), annotations, clock=clock)
         watch.state = self.life.regions[region.name]  # type: ignore[assignment]

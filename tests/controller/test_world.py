@@ -9,6 +9,7 @@ from reconciler.adapters.kube.client import NoCluster
 from reconciler.controller.world import Damaged, Listeners, RegionWatch, World
 from reconciler.core import labels
 from reconciler.core.fleet import EVERYTHING, Reach, Scope
+from reconciler.core.lifecycle_job import LifecycleJob
 from reconciler.core.record import config_map_of
 from reconciler.core.region import Region
 from reconciler.core.step import Step
@@ -65,9 +66,7 @@ JOB = {
     "metadata": {
         "namespace": "billing",
         "name": "billing-lifecycle",
-        "annotations": {
-            labels.VERBS_ANNOTATION: "lifecycle.upsert,lifecycle.migrate-out,lifecycle.decommission,admin.a"
-        },
+        "annotations": {labels.VERBS_ANNOTATION: VERBS},
     },
     "spec": {"suspend": True, "template": {"spec": {"containers": []}}},
 }
@@ -84,14 +83,33 @@ def test_a_job_that_argo_cd_replaces_is_missed_by_what_takes_away_only() -> None
     assert {step.verb for step in offered} == {"upsert", "migrate-out", "decommission", "admin.a"}
     watch.jobs.drop(JOB)
     assert watch.offers == LAST
+    assert watch.away == dict.fromkeys(LAST, 1300.0)
     assert watch.upserts == {}
     watch.jobs.put(JOB)
-    assert watch.offers == offered
+    assert (watch.offers, watch.away) == (offered, {})
     watch.jobs.drop(JOB)
     seconds[0] += 299
     assert watch.offers == LAST
-    seconds[0] += 2
-    assert watch.offers == {}, "for as long as a bridge waits for it"
+    seconds[0] += 1
+    assert (watch.offers, watch.away) == ({}, {}), "for as long as a bridge waits for it"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_job_that_goes_while_others_look_is_missed_by_nobody(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = watched()
+    watch.namespaces.put({"metadata": {"name": "billing"}})
+    watch.jobs.put(JOB)
+    listed = watch.trusted
+
+    def meanwhile() -> list[LifecycleJob]:
+        monkeypatch.undo()
+        found = listed() if when == "after" else []
+        watch.jobs.drop(JOB)
+        return found or listed()
+
+    monkeypatch.setattr(watch, "trusted", meanwhile)
+    assert watch.offers.keys() >= LAST.keys()
+    assert watch.offers == LAST
 
 
 def test_a_job_on_its_way_out_is_away_and_one_whose_namespace_takes_part_no_more_is_not() -> None:

@@ -288,6 +288,52 @@ class TestBegun:
         assert not guard.begun(both, seen(record(STAYS), site(failed)))
 
 
+class TestAway:
+    """Argo CD replaces a Job by deleting it: what is decided just then waits until it is back, or has not come back."""
+
+    UNTIL = NOW + 200
+
+    def gone(self, *verbs: str, at: Any = None) -> Any:
+        there = site(home(), offered("billing", verbs=tuple(v for v in Verb if v not in verbs)))
+        away = {step(verb): self.UNTIL for verb in verbs}
+        return seen(at or record(OPEN), replace(there, offered={**there.offered, **dict.fromkeys(away, "")}, away=away))
+
+    @pytest.mark.parametrize(
+        ("action", "verb"),
+        [(GOING, DEC), (MOVING, OUT), (replace(REMOVAL, removals=(step(DEC),)), DEC)],
+        ids=["gone", "move", "removal"],
+    )
+    def test_nothing_is_taken_away_meanwhile(self, action: Action, verb: str) -> None:
+        found = guard.there(action, desired(), self.gone(verb), NOW)
+        assert found is not None
+        assert (found.reason, found.until) == (HoldReason.LIFECYCLE_JOB_AWAY, self.UNTIL)
+        assert not found.reason.stalls
+        assert not found.reason.approvable
+        assert "billing" in found.message
+
+    def test_what_does_not_need_it_goes_on(self) -> None:
+        assert held(guard.there, UPSERT, self.gone(OUT, DEC)) is None
+        assert held(guard.there, GOING, self.gone(OUT)) is None
+        assert held(guard.there, GOING) is None
+
+    def test_a_decommission_is_decided_with_it_or_without(self) -> None:
+        never = record(OPEN)
+        once = home(done(UP, verbs=(UP,)))  # nobody remembers that it had more
+        observed = replace(self.gone(DEC, at=never), placement=once)
+        observed = replace(observed, sites={HOME: replace(observed.sites[HOME], placement=once)})
+        decision = decide(KEY, desired(), observed, NOW)
+        assert (decision.action, [hold.reason for hold in decision.holds]) == (None, [HoldReason.LIFECYCLE_JOB_AWAY])
+        back = seen(never, site(once))
+        assert decide(KEY, desired(), back, NOW).action.steps == (step(DEC),)
+        later = seen(never, site(once, offered("billing", verbs=(UP,))))
+        assert decide(KEY, desired(), later, NOW).action.steps == ()
+
+    def test_a_move_goes_on_beside_the_budget_and_waits_all_the_same(self) -> None:
+        observed = self.gone(OUT, at=on_the_move(exports=(str(step(OUT)),)))
+        decision = decide(KEY, desired(GOES), observed, NOW)
+        assert [hold.reason for hold in decision.holds] == [HoldReason.LIFECYCLE_JOB_AWAY]
+
+
 class TestMissing:
     """A Job that a bridge has waited for in vain is done without when somebody approves just that."""
 

@@ -269,7 +269,7 @@ def test_the_policies_hold_for_it(sensor: Any) -> None:
         {"serviceAccountName": "default"},
         {"workflowTemplateRef": {"name": "tenant-upsert"}},
     ):
-        with pytest.raises(Unprocessable, match="tenantctl-workflows"):
+        with pytest.raises(Unprocessable, match="ValidatingAdmissionPolicy 'tenantctl-"):
             sensor.create(WORKFLOWS, WORKFLOW, upsert(**spec))
 
 
@@ -298,6 +298,9 @@ TOO_MUCH = {
     "artifacts": upsert(arguments={"parameters": GIVEN, "artifacts": [{"name": "a", "raw": {"data": "b"}}]}),
     "a claim's mark": upsert(metadata={"annotations": {"tenantctl.io/claim": "u1/1"}}),
     "a label of ours": upsert(metadata={"labels": {"tenantctl.io/run": "x"}}),
+    "a label of Argo Workflows": upsert(metadata={"labels": {"workflows.argoproj.io/completed": "true"}}),
+    "a suspended run": upsert(suspend=True),
+    "a finalizer": upsert(metadata={"finalizers": ["example.com/never"]}),
     "another name": upsert(metadata={"name": "acme-production-up-abcdefghijklm"}),
     "no name of a tenant": upsert("acme.x"),
 }

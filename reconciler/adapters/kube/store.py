@@ -14,7 +14,8 @@ class Store(Generic[T]):
     """Objects by (namespace, name), grouped by what `group` says of each.
 
     `project` makes the small value that is kept, or None for objects that are of no interest. `on_change` is called
-    with the values before and after (None: absent), outside the lock, from whatever thread made the change.
+    with the values before and after (None: absent), outside the lock, from whatever thread made the change. `leaving`
+    is called with a value that goes for good, before anybody can miss it: inside the lock, so it may take none.
     """
 
     def __init__(
@@ -22,10 +23,12 @@ class Store(Generic[T]):
         project: Callable[[Json], T | None],
         group: Callable[[T], Hashable | None],
         on_change: Callable[[T | None, T | None], None],
+        leaving: Callable[[T], None] = lambda value: None,
     ) -> None:
         self._project = project
         self._group = group
         self._on_change = on_change
+        self._leaving = leaving
         self._items: dict[Name, tuple[T, int]] = {}
         self._groups: dict[Hashable, set[Name]] = {}
         self._dropped: dict[Name, int] = {}
@@ -104,6 +107,8 @@ class Store(Generic[T]):
         old = self._items.pop(name, None)
         if old:
             self._regroup(name, self._group(old[0]), present=False)
+        if old and value is None:
+            self._leaving(old[0])
         if value is not None:
             self._items[name] = (value, version)
             self._regroup(name, self._group(value), present=True)
