@@ -1,6 +1,6 @@
 """Accidents in the repository and in the control plane: nothing is decommissioned, and what is lost is made again.
 
-But for the last, no service is there, so everything that may go would go at once: what holds it are the guards alone.
+But for the first, no service is there, so everything that may go would go at once: what holds it are the guards alone.
 """
 
 import shutil
@@ -61,6 +61,28 @@ def _alive(fleet: Fleet, keys: list[str], reason: str) -> None:
 def _reason(fleet: Fleet, key: str) -> str:
     record = fleet.lab.record(key)
     return record.conditions[0].reason if record and record.conditions else ""
+
+
+def test_a_job_that_is_just_being_replaced_is_waited_for(own_fleet: Fleet) -> None:
+    """Argo CD deletes it and makes it again. It has never run, so no outcome tells that it was there.
+
+    The first, while the budget for what is taken away is whole.
+    """
+    lab, last = own_fleet.lab, lifecycle_job("", "last", QUICK, verbs="lifecycle.decommission")
+    service = lab.service("service", lifecycle_job("", "lifecycle", QUICK), last)
+    key = own_fleet.declare("replaced", service, deletionProtection=False)
+    own_fleet.start()
+    own_fleet.ready(key)
+
+    lab.kube.delete(JOBS, service, "last")
+    spec = own_fleet.spec(service, deletionProtection=False)
+    own_fleet.repository.declare(key, spec | {"state": "Decommissioned"})
+    own_fleet.eventually(key, lambda: _reason(own_fleet, key) == "LifecycleJobAway", "held")
+    assert len(lab.runs(key)) == 1
+    lab.add_job(service, last)
+    own_fleet.eventually(key, lambda: lab.record(key).gone, "a tombstone")
+    assert [read_copy(copy).step.verb for copy in lab.copies(key)] == ["upsert", "decommission"]
+    own_fleet.stop()
 
 
 def test_the_whole_directory_removed_takes_nothing_away(own_fleet: Fleet, keys: list[str]) -> None:
@@ -147,22 +169,3 @@ def test_lost_records_are_made_again_and_nothing_is_taken_away(own_fleet: Fleet,
         assert kube.find(CONFIG_MAPS, WORKFLOW, Key.parse(key).dotted) is not None
     fleet = lambda: (kube.find(CONFIG_MAPS, CONTROL, labels.FLEET) or {}).get("data", {}).get("records")  # noqa: E731
     eventually(lambda: int(fleet() or 0) >= len(keys), "the records to be counted")
-
-
-def test_a_job_that_is_just_being_replaced_is_waited_for(own_fleet: Fleet) -> None:
-    """Argo CD deletes it and makes it again. It has never run, so no outcome tells that it was there."""
-    lab, last = own_fleet.lab, lifecycle_job("", "last", QUICK, verbs="lifecycle.decommission")
-    service = lab.service("service", lifecycle_job("", "lifecycle", QUICK), last)
-    key = own_fleet.declare("replaced", service, deletionProtection=False)
-    own_fleet.start()
-    own_fleet.ready(key)
-
-    lab.kube.delete(JOBS, service, "last")
-    spec = own_fleet.spec(service, deletionProtection=False)
-    own_fleet.repository.declare(key, spec | {"state": "Decommissioned"})
-    own_fleet.eventually(key, lambda: _reason(own_fleet, key) == "LifecycleJobAway", "held")
-    assert len(lab.runs(key)) == 1
-    lab.add_job(service, last)
-    own_fleet.eventually(key, lambda: lab.record(key).gone, "a tombstone")
-    assert [read_copy(copy).step.verb for copy in lab.copies(key)] == ["upsert", "decommission"]
-    own_fleet.stop()
