@@ -29,7 +29,12 @@ ARGO_REMARK = re.compile(rb'time="[^"]*" level=info .*\bargo=true\b')  # argoexe
 @click.command()
 @click.argument("key", type=KEY)
 @click.option("--run", "run_name", help="This run instead of the last one.")
-@click.option("-f", "--follow", is_flag=True, help="Go on until the run is over, and a move with it.")
+@click.option(
+    "-f",
+    "--follow",
+    is_flag=True,
+    help="Go on until the run is over, and a move with it unless that waits for somebody.",
+)
 @namespace_option
 @cluster_options
 def command(

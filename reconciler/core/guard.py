@@ -245,7 +245,7 @@ def there(action: Action, desired: Desired, observed: Observed, now: float) -> H
     if site is None or not steps:
         return None
     names = ", ".join(sorted({"/".join(step.target) for step in steps}))
-    message = f"Job {names} went a moment ago; if it is not back by then, this goes on without it"
+    message = f"Job {names} went a moment ago; it is waited for, for five minutes at most"
     return Hold(action.key, HoldReason.LIFECYCLE_JOB_AWAY, message, action, max(site.away[step] for step in steps))
 
 
