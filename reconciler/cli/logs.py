@@ -33,7 +33,7 @@ ARGO_REMARK = re.compile(rb'time="[^"]*" level=info .*\bargo=true\b')  # argoexe
     "-f",
     "--follow",
     is_flag=True,
-    help="Go on until the run is over, and a move with it unless that waits for somebody.",
+    help="Go on until the run, or the move, is over or waits for somebody.",
 )
 @namespace_option
 @cluster_options
