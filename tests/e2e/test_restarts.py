@@ -10,7 +10,7 @@ from reconciler.adapters.kube.resources import CONFIG_MAPS, WORKFLOWS
 from tests.e2e.controller import Controller
 from tests.e2e.dying import WHENS, WRITES
 from tests.e2e.fleet import Fleet
-from tests.e2e.lab import CONTROL, PREFIX, WORKFLOW, is_complete
+from tests.e2e.lab import CONTROL, WORKFLOW, is_complete
 from tests.e2e.service import QUICK, lifecycle_job
 from tests.e2e.waiting import eventually
 
@@ -113,7 +113,8 @@ def _die(fleet: Fleet, service: str, where: str, when: str) -> tuple[str, Left]:
 
 
 def _versions(fleet: Fleet) -> dict[tuple[str, str, str], str]:
-    """Records and placements by their versions, runs by their uids: Argo goes on writing its own."""
+    """Records and placements of what is declared by their versions, runs by their uids: Argo writes its own."""
+    tenants = tuple(folder.name for folder in (fleet.repository.folder / "tenants").iterdir())
     found = {}
     for plural, resource, namespace in (
         ("cm", CONFIG_MAPS, CONTROL),
@@ -122,7 +123,7 @@ def _versions(fleet: Fleet) -> dict[tuple[str, str, str], str]:
     ):
         for item in fleet.lab.kube.list(resource, namespace):
             metadata = item["metadata"]
-            if metadata["name"].startswith(PREFIX):
+            if metadata["name"].startswith(tenants):
                 version = metadata["uid"] if resource is WORKFLOWS else metadata["resourceVersion"]
                 found[plural, namespace, metadata["name"]] = version
     return found
