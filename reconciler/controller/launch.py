@@ -14,7 +14,7 @@ from reconciler.core.declaration import Declaration
 from reconciler.core.errors import AlreadyExists, Conflict, Unprocessable
 from reconciler.core.observed import Site, read_run
 from reconciler.core.placement import Placement, read_placement, replace_patch
-from reconciler.core.placing import placing
+from reconciler.core.placing import STATES, placing
 from reconciler.core.record import Record, read_record
 from reconciler.core.saga import entered, imports_of
 from reconciler.core.step import Verb
@@ -58,6 +58,10 @@ def place(
     known = seen.placement if seen else None
     if (before.outcomes if before else {}) != (known.outcomes if known else {}):
         raise Conflict(f"placement {action.key.dotted} has other outcomes than were known: look again")
+    if action.verb in STATES and (before.epoch if before else 0) != (known.epoch if known else 0):
+        raise Conflict(
+            f"placement {action.key.dotted} is another one than was known: nothing of it is taken away unseen"
+        )
     imports = imports_of(action.move, seen) if action.move and seen and action.verb == Verb.MIGRATE_IN else {}
     wanted = placing(action, before, revision, seen.offered if seen else {}, imports)
     if wanted is None:

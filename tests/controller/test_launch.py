@@ -12,7 +12,7 @@ from reconciler.controller import launch
 from reconciler.core.action import Action, ActionKind
 from reconciler.core.errors import Conflict
 from reconciler.core.observed import Site
-from reconciler.core.placement import read_placement
+from reconciler.core.placement import State, read_placement
 from reconciler.core.record import read_record
 from tests.controller.memory import Cluster, Died, Records
 from tests.core.fleet import BILLING, KEY, NOW, all_done, declaration
@@ -133,3 +133,18 @@ def test_a_run_that_was_there_and_is_deleted_at_once_is_not_made_again(
     memory.add("run", {"metadata": {"name": record.claim.run}, "spec": {}})
     monkeypatch.setattr(memory, "find_run", lambda name: None)
     assert launch.post(memory, record, None) == (None, "")
+
+
+def test_what_was_decided_without_a_placement_releases_none_that_came_since() -> None:
+    """Beside a controller that has read a newer commit: what that just made looks undeclared, and as if it were nowhere."""
+    memory = Memory()
+    going = replace(ACTION, kind=ActionKind.DECOMMISSION, verb="decommission", steps=(), declaration=None)
+    assert launch.place(memory, going, Site(None), "older") == (None, None)
+    placed(memory)
+    with pytest.raises(Conflict, match="another one than was known"):
+        launch.place(memory, going, Site(None), "older")
+    now = read_placement(memory.find_placement(KEY))
+    assert now.state is State.ACTIVE
+    with pytest.raises(Conflict, match="another one than was known"):
+        launch.place(memory, going, Site(replace(now, epoch=now.epoch + 1)), "older")
+    assert launch.place(memory, going, Site(now), "older")[1].state is State.RELEASED
