@@ -136,7 +136,7 @@ def test_a_run_that_was_there_and_is_deleted_at_once_is_not_made_again(
 
 
 def test_what_was_decided_without_a_placement_releases_none_that_came_since() -> None:
-    """Beside a controller that has read a newer commit: what that just made looks undeclared, and as if it were nowhere."""
+    """Beside a controller that has read a newer commit: what that has just made looks undeclared, and nowhere."""
     memory = Memory()
     going = replace(ACTION, kind=ActionKind.DECOMMISSION, verb="decommission", steps=(), declaration=None)
     assert launch.place(memory, going, Site(None), "older") == (None, None)
