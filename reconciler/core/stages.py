@@ -22,19 +22,18 @@ def staged(verb: str, steps: Iterable[Step]) -> dict[str, list[str]]:
 
     Raises ValueError for a Job's step that no stage of the run does.
     """
-    stages = JOBS.get(verb, {verb: "jobs"})
-    lists: dict[str, list[str]] = {name: [] for name in (*LISTS.values(), *stages.values())}
+    jobs = JOBS.get(verb, {verb: "jobs"})
+    lists: dict[str, list[str]] = {name: [] for name in (*LISTS.values(), *jobs.values())}
     for step in sorted(set(steps)):
-        if step.kind is Kind.JOB and step.verb not in stages:
-            raise ValueError(f"jobs: {step.item} is no step of a {verb}; its verbs are {', '.join(stages)}")
-        name = _stage(verb, step)
+        if step.kind is Kind.JOB and step.verb not in jobs:
+            raise ValueError(f"jobs: {step.item} is no step of a {verb}; its verbs are {', '.join(jobs)}")
+        name = jobs[step.verb] if step.kind is Kind.JOB else _other(verb, step)
         lists[name].append(str(step) if name == "removals" else step.item)
     return lists
 
 
-def _stage(verb: str, step: Step) -> str:
-    if step.kind is Kind.JOB:
-        return JOBS.get(verb, {}).get(step.verb, "jobs")
+def _other(verb: str, step: Step) -> str:
+    """The list of a step that is no Job's."""
     if step.kind is Kind.APPLICATION and (verb, step.verb) == (Verb.UPSERT, Verb.DECOMMISSION):
         return "removals"
     return LISTS[step.kind]
