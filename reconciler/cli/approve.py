@@ -1,12 +1,13 @@
 """`tenantctl approve`: let held actions go on, a move without its source, or a commit that is not trusted by itself."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.options import cluster_options, repository_options
+from reconciler.cli.options import KEY, cluster_options, repository_options
 from reconciler.cli.output import count, note
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Asked:
 
 @click.command(epilog="Example:  tenantctl approve 1a2b3c4d5e6f --reason 'acme has left: ticket 1234'")
 @click.argument("what", metavar="[PLAN-ID | TENANT/ENVIRONMENT]", required=False)
+@click.argument("keys", metavar="[TENANT/ENVIRONMENT]...", type=KEY, nargs=-1)
 @click.option("--without-source", is_flag=True, help="A move goes on without its data: its source does not answer.")
 @click.option(
     "--source", "commit", metavar="COMMIT", help="Trust this commit, though it does not follow from the last."
@@ -44,6 +46,7 @@ class Asked:
 @cluster_options
 def command(
     what: str | None,
+    keys: "tuple[Key, ...]",
     without_source: bool,
     commit: str | None,
     reason: str,
@@ -53,10 +56,10 @@ def command(
     context: str | None,
     kubeconfig: str | None,
 ) -> int:
-    """Let what a plan holds go on: every held action of it that an approval lifts, for 24 hours.
+    """Let what a plan holds go on, for 24 hours: every held action of it that an approval lifts.
 
-    PLAN-ID is what 'tenantctl plan' shows; another plan by now is refused with exit code 6. An approval is for exactly
-    one action, and lifts nothing once that is another one.
+    PLAN-ID is what 'tenantctl plan' shows; another plan by now is refused with exit code 6. Name environments behind it
+    to approve those only. An approval is for exactly one action, and lifts nothing once that is another one.
     """
     from reconciler.cli.wiring import Place
     from reconciler.core.errors import UsageError
@@ -68,7 +71,9 @@ def command(
         return _source(asked, commit)
     if not what:
         raise UsageError("say what: the id of a plan, TENANT/ENVIRONMENT --without-source, or --source COMMIT")
-    return _without_source(asked, _key(what)) if without_source else _plan(asked, _plan_id(what))
+    if without_source and keys:
+        raise UsageError("--without-source is for one environment at a time")
+    return _without_source(asked, _key(what)) if without_source else _plan(asked, _plan_id(what), keys)
 
 
 def _key(text: str) -> "Key":
@@ -93,16 +98,20 @@ def _plan_id(text: str) -> str:
 # -- a plan --------------------------------------------------------------------------------------------------------
 
 
-def _plan(asked: Asked, plan_id: str) -> int:
+def _plan(asked: Asked, plan_id: str, keys: "tuple[Key, ...]") -> int:
     from reconciler.cli.plan import check_id
     from reconciler.core.errors import Refused
 
     kube, (desired, plan) = asked.place.control(), _planned(asked)
     check_id(plan, plan_id)
-    lifted, left = _sorted_out(kube, desired, plan)
+    holds = [hold for hold in plan.holds if not keys or hold.key in keys]
+    lifted, left = _sorted_out(kube, desired, holds)
     _show(plan, lifted, left)
     if not lifted:
-        raise Refused(f"plan {plan.id} holds nothing that an approval lifts")
+        raise Refused(f"plan {plan.id} holds nothing that an approval lifts{' of what is named' if keys else ''}")
+    missing = sorted(set(keys) - {hold.key for hold in lifted})
+    if missing:  # who names environments means all of them, or has mistyped one
+        raise Refused(f"nothing is approved: plan {plan.id} holds nothing that an approval lifts of {_names(missing)}")
     from reconciler.cli.selection import confirm
 
     confirm(f"Approve {count(len(lifted), 'held action')}?", asked.yes)
@@ -118,13 +127,19 @@ def _planned(asked: Asked) -> "tuple[Desired, Plan]":
     return desired, cluster_plan(desired, asked.place, asked.repository)
 
 
-def _sorted_out(kube: "Kube", desired: "Desired", plan: "Plan") -> "tuple[list[Hold], list[tuple[Hold, str]]]":
+def _names(keys: "Iterable[Key]") -> str:
+    return ", ".join(map(str, keys))
+
+
+def _sorted_out(
+    kube: "Kube", desired: "Desired", holds: "Iterable[Hold]"
+) -> "tuple[list[Hold], list[tuple[Hold, str]]]":
     """The holds to lift, one for each environment, and the others with why not."""
     from reconciler.core.approval import refusal
 
     lifted: dict[Key, Hold] = {}
     left = []
-    for hold in plan.holds:
+    for hold in holds:
         why = refusal(hold, declared=hold.key in desired.environments)
         if not why and hold.key not in lifted and not _recorded(kube, hold.key):
             why = NO_RECORD

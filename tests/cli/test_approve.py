@@ -137,6 +137,34 @@ def test_several_holds_of_one_environment_are_one_approval(planned: Planned, kub
     assert approval(kube, GLOBEX)
 
 
+def test_of_a_plan_only_what_is_named(planned: Planned, kube: Kube, capsys: pytest.CaptureFixture[str]) -> None:
+    name = planned(PROTECTED, Hold(ACME, HoldReason.NOT_REVIEWED, "no commit shows it", MOVE))
+    assert run(["approve", name, "globex/production", "--yes"]) == 0
+    assert approval(kube, GLOBEX)
+    assert approval(kube, ACME) is None
+    assert "acme/production" not in said(capsys)
+    assert run(["approve", name, "globex/production", "acme/production", "--yes"]) == 0
+    assert approval(kube, ACME)
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        (["acme/production"], "of what is named"),
+        (["globex/production", "acme/production"], "lifts of acme/production\n"),
+        (["globex/production", "globx/production"], "lifts of globx/production"),
+    ],
+)
+def test_of_what_is_named_all_or_nothing(
+    planned: Planned, kube: Kube, capsys: pytest.CaptureFixture[str], named: list[str], message: str
+) -> None:
+    before = json.dumps(kube.objects)
+    name = planned(PROTECTED, Hold(ACME, HoldReason.RUN_IN_PROGRESS, "x", MOVE))
+    assert run(["approve", name, *named, "--yes"]) == 6
+    assert message in said(capsys)
+    assert json.dumps(kube.objects) == before
+
+
 def test_nothing_held_is_nothing_to_approve(planned: Planned, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["approve", planned(actions=(FRESH,)), "--yes"]) == 6
     assert "holds nothing that an approval lifts" in said(capsys)
@@ -163,6 +191,8 @@ def test_it_asks_before_it_approves(planned: Planned, kube: Kube, monkeypatch: p
         (["acme/production"], 64, "say --without-source"),
         (["acme", "--without-source"], 64, "is no environment"),
         (["--without-source"], 64, "say what"),
+        (["acme/production", "globex/production", "--without-source"], 64, "one environment at a time"),
+        (["1a2b3c4d5e6f", "globex"], 64, "is no environment"),
         (["1a2b3c4d5e6f", "--source", "HEAD"], 64, "leave the rest out"),
         (["nobody/nowhere", "--without-source", "--yes"], 1, "no environment nobody/nowhere is known"),
         (["--source", "nowhere", "--yes"], 1, "has no commit 'nowhere'"),
