@@ -1,7 +1,7 @@
 """`tenantctl jobs`: `list` what a cluster holds of lifecycle Jobs, `lint` manifests of them offline, `run` one."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from reconciler.report.findings import text_with_lines
 from reconciler.report.job_findings import FORMATS, JobFinding, summary
 
 if TYPE_CHECKING:
+    from reconciler.adapters.kube import Kube
     from reconciler.core.finding import Problem
 
 Json = dict[str, Any]
@@ -33,40 +34,65 @@ def command() -> None:
 command.add_command(run_command)
 
 
-@command.command("list")
+@command.command("list", epilog="Example:  tenantctl jobs list --all-regions -o wide")
 @cluster_options
 @click.option("-n", "--namespace", metavar="NAMESPACE", help="Only Jobs of this namespace, which is the service.")
+@click.option("--all-regions", is_flag=True, help="Those of all regions of the fleet.")
+@click.option("--region", metavar="REGION", help="Those of this region of the fleet.")
 @annotation_option
 @output_option("text", "json", "yaml", "name", "wide")
 def list_command(
-    context: str | None, kubeconfig: str | None, namespace: str | None, annotations: tuple[str, ...], output: str
-) -> int:
-    """List the lifecycle Jobs of a cluster: their verbs, their owners, and why one would not be run."""
-    rows = [_row(item) for item in _discovered(context, kubeconfig, namespace, _keys(annotations))]
-    printers = {"json": out.as_json, "yaml": out.as_yaml, "name": _names, "wide": _wide, "text": _text}
-    shown = printers[output](rows)
+    context: str | None, kubeconfig: str | None, namespace: str | None, all_regions: bool, region: str | None,
+    annotations: tuple[str, ...], output: str,
+) -> int:  # fmt: skip
+    """List the lifecycle Jobs of a cluster: their verbs, their owners, and why one would not be run.
+
+    Of one cluster, for which no control plane is needed; or of regions of the fleet, by their contexts in your
+    kubeconfig. Exit code 1: one of these does not answer, or your kubeconfig does not have its context.
+    """
+    from reconciler.adapters.kube import connect
+
+    if all_regions and region is not None:
+        raise UsageError("say --all-regions or --region REGION")
+    keys, fleetwide = _keys(annotations), all_regions or region is not None
+    kube = connect(context, kubeconfig)
+    try:
+        if fleetwide:
+            rows, complete = _of_regions(kube, kubeconfig, region, namespace, keys)
+        else:
+            rows, complete = _discovered("", kube, namespace, keys), True
+    finally:
+        kube.close()
+    forms: dict[str, Callable[[list[Json]], str]] = {"json": out.as_json, "yaml": out.as_yaml, "name": _names}
+    shown = forms[output](rows) if output in forms else _table(rows, fleetwide=fleetwide, wide=output == "wide")
     if shown:
         out.data(shown)
-    if not rows:
+    if not rows and complete:
         out.note(f"no lifecycle Jobs; a suspended Job with the annotation {labels.VERBS_ANNOTATION} is one")
-    return 0
+    return 0 if complete else 1
 
 
 def _keys(annotations: Iterable[str]) -> tuple[str, ...]:
     return (labels.VERBS_ANNOTATION, *annotations)
 
 
-def _discovered(context: str | None, kubeconfig: str | None, namespace: str | None, keys: Sequence[str]) -> list[Any]:
-    from reconciler.adapters.kube import connect
+def _of_regions(
+    control: "Kube", kubeconfig: str | None, region: str | None, namespace: str | None, keys: Sequence[str]
+) -> tuple[list[Json], bool]:
+    """Those of regions, and whether all of these answered."""
+    from reconciler.cli.region_clusters import Regions
+
+    regions = Regions.of(control, kubeconfig)
+    return regions.read(regions.names(region), lambda name, kube, _: _discovered(name, kube, namespace, keys))
+
+
+def _discovered(region: str, kube: "Kube", namespace: str | None, keys: Sequence[str]) -> list[Json]:
     from reconciler.adapters.kube.resources import JOBS, NAMESPACES
     from reconciler.core.discovery import COPIES_LEFT_OUT, survey
 
-    kube = connect(context, kubeconfig)
-    try:
-        enabled = {item["metadata"]["name"] for item in kube.list(NAMESPACES, labelSelector=labels.TRUSTED)}
-        return survey(kube.list(JOBS, namespace, labelSelector=COPIES_LEFT_OUT), enabled, keys)
-    finally:
-        kube.close()
+    enabled = {item["metadata"]["name"] for item in kube.list(NAMESPACES, labelSelector=labels.TRUSTED)}
+    found = survey(kube.list(JOBS, namespace, labelSelector=COPIES_LEFT_OUT), enabled, keys)
+    return [{"region": region or None} | _row(item) for item in found]
 
 
 def _row(item: Any) -> Json:
@@ -76,21 +102,28 @@ def _row(item: Any) -> Json:
 
 
 def _names(rows: list[Json]) -> str:
-    return "\n".join(f"{row['namespace']}/{row['name']}" for row in rows)
+    """For `xargs`: a Job's name is the same in all regions."""
+    return "\n".join(dict.fromkeys(f"{row['namespace']}/{row['name']}" for row in rows))
 
 
-def _text(rows: list[Json]) -> str:
-    return out.table(HEADER, map(_cells, rows)) if rows else ""
+def _table(rows: list[Json], *, fleetwide: bool, wide: bool) -> str:
+    header = (*(("REGION",) if fleetwide else ()), *HEADER, *(("HASH",) if wide else ()))
+    return out.table(header, [_cells(row, fleetwide=fleetwide, wide=wide) for row in rows]) if rows else ""
 
 
-def _wide(rows: list[Json]) -> str:
-    return out.table((*HEADER, "HASH"), [(*_cells(row), row["hash"]) for row in rows]) if rows else ""
-
-
-def _cells(row: Json) -> tuple[str, ...]:
+def _cells(row: Json, *, fleetwide: bool, wide: bool) -> tuple[str, ...]:
     runs = "yes" if row["runs"] else "no: " + "; ".join(row["reasons"])
     verbs = ",".join([*row["verbs"], *(f"{verb}?" for verb in row["unknown"])])
-    return row["namespace"], row["name"], verbs or "-", row["owner"] or "-", runs
+    region = (row["region"] or "-",) if fleetwide else ()
+    return (
+        *region,
+        row["namespace"],
+        row["name"],
+        verbs or "-",
+        row["owner"] or "-",
+        runs,
+        *((row["hash"],) if wide else ()),
+    )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
+from reconciler.core.errors import UsageError
+from reconciler.core.fleet import REGIONS, regions_text
+from reconciler.core.region import Region
+from tests.cli.test_environments import Kube as Control
 
 ROOT = Path(__file__).parents[2]
 BAD = """\
@@ -180,6 +184,61 @@ def test_list_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "billing/a\nbilling/c\nwild/b\n"
     assert run(["jobs", "list", "-o", "wide", "-n", "billing"]) == 0
     assert "HASH" in capsys.readouterr().out
+
+
+@pytest.fixture
+def fleet(monkeypatch: pytest.MonkeyPatch) -> Control:
+    """Two regions: one in the control plane's cluster, the other in a cluster of its own."""
+    control = Control()
+    control.objects["fleet"]["data"][REGIONS] = regions_text([Region("eu-west"), Region("us-east", context="east")])
+    monkeypatch.setattr(control, "list", Cluster().list)
+    monkeypatch.setattr(control, "close", lambda: None, raising=False)
+    clusters: dict[str | None, Any] = {None: control, "east": Cluster()}
+
+    def connect(context: str | None, _: str | None) -> Any:
+        if context not in clusters:
+            raise UsageError(f"no context '{context}' in ~/.kube/config; it has: east")
+        return clusters[context]
+
+    monkeypatch.setattr("reconciler.adapters.kube.connect", connect)
+    return control
+
+
+@pytest.mark.usefixtures("fleet")
+def test_the_jobs_of_all_regions(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["jobs", "list", "--all-regions", "-n", "wild"]) == 0
+    header, west, east = capsys.readouterr().out.splitlines()
+    assert header.split()[:3] == ["REGION", "NAMESPACE", "NAME"]
+    assert (west.split()[:3], east.split()[:3]) == (["eu-west", "wild", "b"], ["us-east", "wild", "b"])
+    assert run(["jobs", "list", "--region", "us-east", "-o", "json"]) == 0
+    assert {row["region"] for row in json.loads(capsys.readouterr().out)} == {"us-east"}
+    assert run(["jobs", "list", "--all-regions", "-o", "name"]) == 0
+    assert capsys.readouterr().out == "billing/a\nbilling/c\nwild/b\n"
+    assert run(["jobs", "list", "-o", "json"]) == 0
+    assert {row["region"] for row in json.loads(capsys.readouterr().out)} == {None}, (
+        "one cluster, whatever it is called"
+    )
+
+
+def test_a_region_that_is_out_of_reach_is_told(fleet: Control, capsys: pytest.CaptureFixture[str]) -> None:
+    fleet.objects["fleet"]["data"][REGIONS] = regions_text([Region("eu-west"), Region("mars", context="mars")])
+    assert run(["jobs", "list", "--all-regions", "-o", "name"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "billing/a\nbilling/c\nwild/b\n"
+    assert "region mars: no context 'mars'" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--region", "us-eat"], "did you mean 'us-east'"),
+        (["--region", "us-east", "--all-regions"], "--all-regions or --region"),
+    ],
+)
+@pytest.mark.usefixtures("fleet")
+def test_regions_that_make_no_sense(capsys: pytest.CaptureFixture[str], words: list[str], message: str) -> None:
+    assert run(["jobs", "list", *words]) == 64
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("cluster")
