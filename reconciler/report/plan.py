@@ -75,8 +75,8 @@ def _text_lines(plan: Plan) -> Iterator[str]:
         yield from _reason_lines(action)
         yield from _step_lines(action)
     for hold in plan.holds:
-        kind = f"{hold.action.kind.value}  " if hold.action else ""
-        yield f"! {hold.key}  {kind}held: {hold.reason.value}"
+        what = f"{hold.action.kind.value}  {_where(hold.action)}  " if hold.action else ""
+        yield f"! {hold.key}  {what}held: {hold.reason.value}"
         yield f"    {hold.message}"
 
 

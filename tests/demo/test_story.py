@@ -38,7 +38,7 @@ def test_a_move_that_the_budget_holds_is_approved_as_an_operator_does(monkeypatc
     reasons = ["Applied", "DestructiveBudget"]
     monkeypatch.setattr("tests.demo.moving.api.record", lambda *_: of(reasons.pop(0)))
     ran: list[tuple[str, ...]] = []
-    held = ["! hooli/trial-2  MIGRATE  held: DestructiveBudget"]
+    held = ["! hooli/trial-2  MIGRATE  eu-west → us-east  held: DestructiveBudget"]
 
     class Told:
         screen, kube = Screen(1), None
@@ -56,7 +56,7 @@ def test_a_move_that_the_budget_holds_is_approved_as_an_operator_does(monkeypatc
     assert moving._held_back(KEY)
     moving._approve()
     assert ran[1][:3] == ("tenantctl", "approve", "294fc27751e8")
-    held.append("! acme/production  DECOMMISSION  held: Protected")
+    held.append("! acme/production  DECOMMISSION  eu-west  held: Protected")
     with pytest.raises(DemoError, match="does not approve for you"):
         moving._approve()
     assert len(ran) == 3

@@ -31,5 +31,5 @@ def test_text_says_what_why_and_what_is_held() -> None:
     assert text[0] == "~ acme/production  UPSERT  eu-west"
     assert '    because services: set to ["billing"]' in text
     assert "    runs job/upsert/billing/billing-lifecycle" in text
-    assert "! acme/production  UPSERT  held: Protected" in text
+    assert "! acme/production  UPSERT  eu-west  held: Protected" in text
     assert text[-1].endswith("1 to upsert, 1 held, 0 unchanged.")
