@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from reconciler.controller.metrics import Metrics
+from reconciler.controller.passes import Pass
 from reconciler.controller.queue import WorkQueue
-from reconciler.controller.reconciler import Pass, Reconciler
+from reconciler.controller.reconciler import Reconciler
 from reconciler.controller.settings import Settings
 from reconciler.controller.source import Request, Source
 from reconciler.controller.turns import Call, Turns
