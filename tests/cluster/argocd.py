@@ -21,13 +21,13 @@ from typing import Any
 
 import yaml
 
-from . import addresses, binaries, cgroups, cluster, kubeconfig, process, requirements
+from . import addresses, binaries, cluster, kubeconfig, process, requirements
 from .api import wait
 from .certificates import Authority, Pair
 from .cluster import Cluster
 from .failure import ClusterError
 from .folders import lock, locked, state
-from .kubectl import kubectl
+from .kubectl import apply, kubectl
 from .process import Program, Runtime
 from .progress import Progress, Say
 
@@ -98,34 +98,38 @@ def know(argo: ArgoCD, other: Cluster) -> None:
             "config": json.dumps({"tlsClientConfig": tls}),
         },
     }
-    _apply(argo.cluster, secret)
+    apply(_running(argo), secret)
 
 
 def forget(argo: ArgoCD, other: Cluster) -> None:
     """Makes it know that cluster no more: it would go on watching all that is there."""
-    running = cluster.noted(argo.cluster)
-    assert running is not None
-    kubectl(running, "delete", "secret", f"cluster-{other.name}", f"--namespace={NAMESPACE}")
+    kubectl(_running(argo), "delete", "secret", f"cluster-{other.name}", f"--namespace={NAMESPACE}")
 
 
 def settings(argo: ArgoCD, changes: Mapping[str, str | None]) -> None:
     """Changes keys of its settings (`argocd-cm`), which it reads again at once; None takes a key away."""
     patch = json.dumps({"data": dict(changes)})
-    running = cluster.noted(argo.cluster)
-    assert running is not None
-    kubectl(running, "patch", "configmap", "argocd-cm", f"--namespace={NAMESPACE}", "--type=merge", f"--patch={patch}")
+    kubectl(
+        _running(argo),
+        "patch",
+        "configmap",
+        "argocd-cm",
+        f"--namespace={NAMESPACE}",
+        "--type=merge",
+        f"--patch={patch}",
+    )
 
 
 def pause(argo: ArgoCD) -> None:
     """Ends its API server, so that nobody is answered; `resume` starts it again."""
-    mark = _runtime(argo.cluster).mark(SERVER)
+    mark = cluster.runtime(argo.cluster).mark(SERVER)
     process.stop([mark])
     mark.unlink(missing_ok=True)  # a cluster with a mark of something that does not run counts as half dead
 
 
 def resume(argo: ArgoCD) -> None:
     """Starts the API server again and waits for its answer."""
-    runtime = _runtime(argo.cluster)
+    runtime = cluster.runtime(argo.cluster)
     process.start(_server(argo.cluster, argo.program), runtime)
     _await_answer(argo.url, argo.authority, runtime)
 
@@ -140,7 +144,7 @@ def _start(running: Cluster, tell: Progress) -> ArgoCD:
     with tell.step(f"Argo CD in {name}: definitions and accounts"):
         _clean(name)
         authority = _define(running, built)
-    runtime, program = _runtime(name), built / "argocd"
+    runtime, program = cluster.runtime(name), built / "argocd"
     with tell.step(f"Argo CD in {name}: started, answers"):
         for part in _programs(name, program):
             process.start(part, runtime)
@@ -154,7 +158,7 @@ def _start(running: Cluster, tell: Progress) -> ArgoCD:
 
 def _clean(name: str) -> None:
     """Whatever an earlier start that was killed has left."""
-    runtime = _runtime(name)
+    runtime = cluster.runtime(name)
     process.stop([runtime.mark(part) for part in (*ACCOUNTS, "redis")])
     for part in (*ACCOUNTS, "redis"):
         runtime.mark(part).unlink(missing_ok=True)
@@ -171,7 +175,8 @@ def _define(running: Cluster, built: Path) -> Path:
     authority = Authority(keys)
     hosts = [addresses.of(running.name).node, "127.0.0.1", "argocd-server.argocd.svc"]
     pair = authority.issue("argocd-server", "argocd-server", hosts=hosts)
-    _apply(running.name, *_manifests(pair))
+    apply(running, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    apply(running, *_manifests(pair))
     for account in ACCOUNTS:
         token = kubectl(running, "create", "token", account, f"--namespace={NAMESPACE}", "--duration=8760h")
         _connect(running, account, token)
@@ -196,7 +201,6 @@ def _manifests(pair: Pair) -> list[Json]:
     }
     tls = {"tls.crt": pair.certificate, "tls.key": pair.key}
     return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         *(_object("v1", "ServiceAccount", name) for name in ACCOUNTS),
         binding,
         _object("v1", "ConfigMap", "argocd-cm", data={"timeout.reconciliation": LOOKS_EVERY}),
@@ -216,16 +220,6 @@ def _object(version: str, kind: str, name: str, **content: Any) -> Json:
 
 def _encoded(files: dict[str, Path]) -> dict[str, str]:
     return {name: base64.b64encode(file.read_bytes()).decode() for name, file in files.items()}
-
-
-def _apply(name: str, *items: Json) -> None:
-    running = cluster.noted(name)
-    assert running is not None
-    first, *rest = items
-    kubectl(running, "apply", "--server-side", "--filename=-", given=json.dumps(first))
-    if rest:
-        listed = {"apiVersion": "v1", "kind": "List", "items": rest}
-        kubectl(running, "apply", "--server-side", "--filename=-", given=json.dumps(listed))
 
 
 # -- programs ----------------------------------------------------------------------------------------------------------
@@ -312,9 +306,10 @@ def _ask(url: str, authority: Path, method: str, path: str, body: Json | None = 
         return read
 
 
-def _runtime(name: str) -> Runtime:
-    own = addresses.of(name)
-    return Runtime(state(name), own.netns, cgroups.programs(own.netns))
+def _running(argo: ArgoCD) -> Cluster:
+    found = cluster.noted(argo.cluster)
+    assert found is not None
+    return found
 
 
 def _folder(name: str) -> Path:

@@ -20,14 +20,14 @@ from typing import Any
 
 import yaml
 
-from . import addresses, archives, binaries, cgroups, cluster, containerd, kubeconfig, process, versions
+from . import addresses, archives, binaries, cluster, containerd, kubeconfig, process, versions
 from .api import wait
 from .certificates import Authority
 from .cluster import Cluster
 from .failure import ClusterError
 from .folders import lock, locked, state
-from .kubectl import kubectl
-from .process import Program, Runtime
+from .kubectl import apply, kubectl
+from .process import Program
 from .progress import Progress, Say
 
 NAMESPACE = "argo-events"
@@ -141,7 +141,7 @@ def _start(running: Cluster, tell: Progress) -> None:
         _configure(name, password)
         _define(running, built, password)
     with tell.step(f"Argo Events in {name}: started, its bus is ready"):
-        runtime = _runtime(name)
+        runtime = cluster.runtime(name)
         process.start(_bus(name, built), runtime)
         wait(BUS, lambda: _greets(name), seconds=90, watch=lambda: process.must_run(BUS, runtime))
         process.start(_controller(name, built), runtime)
@@ -150,7 +150,7 @@ def _start(running: Cluster, tell: Progress) -> None:
 
 def _clean(name: str) -> None:
     """Whatever an earlier start that was killed has left."""
-    marks = [_runtime(name).mark(part) for part in (CONTROLLER, BUS)]
+    marks = [cluster.runtime(name).mark(part) for part in (CONTROLLER, BUS)]
     process.stop(marks)
     for mark in marks:
         mark.unlink(missing_ok=True)
@@ -181,16 +181,16 @@ def _define(running: Cluster, built: Path, password: str) -> None:
     """Definitions, the controller's account, and the bus as a platform has it in its namespace for all."""
     for file in binaries.definitions(built):
         kubectl(running, "apply", "--server-side", f"--filename={file}")
-    _apply(running, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    apply(running, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
     authority = (_folder(running.name) / "keys" / "ca.crt").read_text()
-    for manifest in (
+    apply(
+        running,
         _object("v1", "ServiceAccount", ACCOUNT),
         _binding(),
         _secret(ACCESS, {"auth": f"username: {USER}\npassword: {password}\n"}),
         _secret(TRUST, {"ca.crt": authority}),
         _event_bus(running.name),
-    ):
-        _apply(running, manifest)
+    )
     token = kubectl(running, "create", "token", ACCOUNT, f"--namespace={NAMESPACE}", "--duration=8760h")
     server = yaml.safe_load(running.kubeconfig.read_text())["clusters"][0]["cluster"]
     content = kubeconfig.single(running.context, server, {"token": token}, NAMESPACE)
@@ -222,10 +222,6 @@ def _secret(name: str, texts: dict[str, str]) -> Json:
 
 def _object(version: str, kind: str, name: str, **content: Any) -> Json:
     return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, **content}
-
-
-def _apply(running: Cluster, manifest: Json) -> None:
-    kubectl(running, "apply", "--server-side", "--filename=-", given=json.dumps(manifest))
 
 
 # -- programs ----------------------------------------------------------------------------------------------------------
@@ -282,11 +278,6 @@ def _open(url: str) -> bytes:
     with opener.open(url, timeout=5) as answer:
         body: bytes = answer.read()
         return body
-
-
-def _runtime(name: str) -> Runtime:
-    own = addresses.of(name)
-    return Runtime(state(name), own.netns, cgroups.programs(own.netns))
 
 
 def _folder(name: str) -> Path:

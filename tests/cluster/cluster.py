@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import addresses, process
+from . import addresses, cgroups, process
 from .api import Api
 from .certificates import Pair
 from .folders import state
@@ -92,6 +92,12 @@ def superuser(name: str) -> Api:
     keys = state(name) / "keys"
     user = Pair(keys / "superuser.crt", keys / "superuser.key")
     return Api(addresses.of(name).api, str(keys / "ca.crt"), user)
+
+
+def runtime(name: str) -> process.Runtime:
+    """Where the programs beside a cluster run: those of Argo CD, say."""
+    own = addresses.of(name)
+    return process.Runtime(state(name), own.netns, cgroups.programs(own.netns))
 
 
 def _note(name: str) -> Path:
