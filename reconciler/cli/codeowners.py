@@ -7,6 +7,7 @@ import click
 from reconciler.cli.output import data, note
 
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")  # GitHub takes the first that is there
+OUTRANKING = 3  # lines told of
 
 
 @click.command(epilog="Examples:  tenantctl codeowners --write   ·   tenantctl codeowners --check   (in CI)")
@@ -16,10 +17,11 @@ def command(write: bool, check: bool) -> int:
     """Print the lines of a CODEOWNERS file that follow from `owners` of tenants, environments and providers.
 
     Environments without owners of their own are reviewed by their tenant's. The file is .github/CODEOWNERS, or
-    CODEOWNERS or docs/CODEOWNERS where that is there already.
+    CODEOWNERS or docs/CODEOWNERS where that is there already. Of all lines that match a file the last one counts: keep
+    yours above these.
     """
     from reconciler.cli.fleet_root import fleet_root, unlinked
-    from reconciler.core.codeowners import merged
+    from reconciler.core.codeowners import below, merged
     from reconciler.core.errors import TenantctlError, UsageError
 
     if write and check:
@@ -35,6 +37,9 @@ def command(write: bool, check: bool) -> int:
         after = merged(before, ours)
     except (OSError, ValueError) as error:
         raise TenantctlError(f"{file.relative_to(root)}: {error}") from error
+    for number, line in below(before if check else after)[:OUTRANKING]:
+        place = f"{file.relative_to(root)}:{number}"
+        note(f"{place}: '{line}' is below tenantctl's lines: where both match, it counts and they do not")
     if check and before != after:
         note(f"{file.relative_to(root)} does not follow from the owners; run: tenantctl codeowners --write")
         return 1

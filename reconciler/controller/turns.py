@@ -9,13 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from reconciler.controller.fleet_rollouts import FleetRollouts
+from reconciler.controller.waiting import Order
 from reconciler.core.action import Hold, HoldReason
 from reconciler.core.names import Key
 from reconciler.core.rollout import Rollout, Turn
 from reconciler.core.step import Step
 
 HELD = {HoldReason.ROLLOUT_WAITING, HoldReason.ROLLOUT_HALTED}
-Order = tuple[int, int, int, Key]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Call:
 
 
 @dataclass
-class Waiting:
+class Waiters:
     """Those that wait in one rollout, and how far it was when it was last looked at."""
 
     keys: dict[Key, Order] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Turns:
     """Remembers those that rollouts hold. Safe to call from several threads."""
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[str, Step], Waiting] = {}
+        self._waiting: dict[tuple[str, Step], Waiters] = {}
         self._lock = threading.Lock()
 
     def note(self, key: Key, holds: Iterable[Hold], rollouts: FleetRollouts) -> Call:
@@ -51,7 +51,7 @@ class Turns:
         ]
         with self._lock:
             for place, order in places:
-                self._waiting.setdefault(place, Waiting()).keys[key] = order
+                self._waiting.setdefault(place, Waiters()).keys[key] = order
         came = any(rollouts.turn_now(region, step, key) is Turn.GO for (region, step), _ in places)
         return Call(frozenset({key} if came else ()))
 

@@ -45,3 +45,11 @@ def merged(text: str, ours: str) -> str:
     if len(begins) != 1 or len(ends) != 1 or begins[0] > ends[0]:
         raise ValueError("its marks '# BEGIN tenantctl codeowners' and '# END …' are not one pair; take them out")
     return "\n".join([*lines[: begins[0]], ours, *lines[ends[0] + 1 :], ""])
+
+
+def below(text: str) -> list[tuple[int, str]]:
+    """The lines below our block that own something, by number: where one of them matches too, ours do not count."""
+    lines = text.split("\n")
+    ends = [n for n, line in enumerate(lines) if line.startswith(END)]
+    rules = enumerate(lines[ends[-1] + 1 :], ends[-1] + 2) if ends else ()
+    return [(number, line.strip()) for number, line in rules if line.strip() and not line.lstrip().startswith("#")]

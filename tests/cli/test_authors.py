@@ -76,6 +76,16 @@ def test_codeowners_are_printed_written_and_checked(user: UserRepository, capsys
     assert (user.folder / "CODEOWNERS").read_text() == text
 
 
+def test_lines_that_outrank_ours_are_named(user: UserRepository, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["codeowners", "--write"]) == 0
+    file = user.folder / ".github/CODEOWNERS"
+    file.write_text(file.read_text() + "* @everybody\n")
+    number = len(file.read_text().splitlines())
+    capsys.readouterr()
+    assert run(["codeowners", "--check"]) == 0
+    assert f".github/CODEOWNERS:{number}: '* @everybody' is below tenantctl's lines" in capsys.readouterr().err
+
+
 def test_lines_that_end_as_on_windows_stay_so(user: UserRepository) -> None:
     (user.folder / "CODEOWNERS").write_bytes(b"* @example/platform\r\n")
     assert run(["codeowners", "--write"]) == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reconciler.core.codeowners import BEGIN, END, block, merged
+from reconciler.core.codeowners import BEGIN, END, below, block, merged
 from reconciler.core.names import Key
 
 OURS = f"{BEGIN}\n/tenants/acme/ @a\n{END}"
@@ -49,3 +49,16 @@ def test_other_lines_stay(before: str, after: str) -> None:
 def test_marks_that_are_no_pair_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not one pair"):
         merged(text, OURS)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", []),
+        ("* @all\n", []),
+        (f"* @all\n{OURS}\n\n  # a comment\n", []),
+        (f"* @all\n{OURS}\n\n  * @all\r\n# x\n/docs/ @d", [(6, "* @all"), (8, "/docs/ @d")]),
+    ],
+)
+def test_lines_below_ours_outrank_them(text: str, found: list[tuple[int, str]]) -> None:
+    assert below(text) == found
