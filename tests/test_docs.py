@@ -19,7 +19,7 @@ import click
 import pytest
 
 from reconciler.cli import main
-from reconciler.controller import reconciler
+from reconciler.controller import writer
 from reconciler.controller.metrics import Metrics
 from reconciler.core import conclude, errors, status
 from reconciler.core.action import HoldReason
@@ -181,8 +181,8 @@ def _reasons() -> set[str]:
         (status, r'_triple\(\w+, "(\w+)"'),
         (status, r'NOT_HEALTHY = "(\w+)"'),
         (status, r'if record.move else "(\w+)"'),
-        (reconciler, r'NotAllowed: "(\w+)"'),
-        (reconciler, r'known.get\(type\(error\), "(\w+)"\)'),
+        (writer, r'NotAllowed: "(\w+)"'),
+        (writer, r'known.get\(type\(error\), "(\w+)"\)'),
     ]
     found = [re.findall(pattern, inspect.getsource(module)) for module, pattern in sources]
     assert all(found), "a pattern finds nothing: the code says its reasons in another way now"
