@@ -76,7 +76,7 @@ def _psql(cluster: Cluster, namespace: str, text: str, host: str) -> str:
     inside = [
         "sh",
         "-c",
-        f'PGCONNECT_TIMEOUT=5 PGPASSWORD=$PASSWORD exec "$@" {host}',
+        f'PGCONNECT_TIMEOUT=30 PGPASSWORD=$PASSWORD exec "$@" {host}',
         "-",
         *words,
         "--username=postgres",

@@ -9,7 +9,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = [sys.executable, "-W", "error", "-m", "reconciler"]
-SECONDS = 240
+SECONDS = 400
 FOREIGN = ("KUBECONFIG", "ARGO_SERVER", "ARGO_TOKEN", "CONTEXT", "KUBERNETES_SERVICE_HOST")
 
 

@@ -29,7 +29,7 @@ class Controller:
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of its HTTP server; 0 when nobody answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -39,7 +39,9 @@ class Controller:
 
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels."""
-        lines = (line for line in self.get("/metrics")[1].splitlines() if line.startswith((f"{name} ", f"{name}{{")))
+        status, text = self.get("/metrics")
+        assert status == 200, text  # else what is not known would count as 0
+        lines = (line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{")))
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
     def wait_ready(self) -> None:
@@ -49,12 +51,12 @@ class Controller:
             assert self.process.poll() is None, f"the controller ended with {self.process.returncode}"
             return self.get("/readyz")[0] == 200
 
-        eventually(ready, "the controller to be ready", 60, self.tail)
+        eventually(ready, "the controller to be ready", 180, self.tail)
 
     def stop(self) -> None:
         """End it as Kubernetes does."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(60)
 
     def tail(self) -> str:
         """The end of its log."""

@@ -4,6 +4,7 @@ A bridge is started here as a process of its own, with the token of its account,
 keeps suspended: all that it meets is real, and nothing waits for pods.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ import yaml
 from reconciler.adapters.kube.resources import CONFIG_MAPS, WORKFLOWS, Resource
 from reconciler.core import labels
 from reconciler.core.declaration import Declaration
+from reconciler.core.errors import NotFound
 from reconciler.core.outcome import Outcome
 from reconciler.core.placement import Placement, State, config_map_of
 from reconciler.core.step import Step
@@ -161,10 +163,12 @@ class Delivery:
         """Delete what earlier test runs left in Argo CD."""
         for item in self.lab.kube.list(APPLICATIONS, argocd.NAMESPACE):
             if item["metadata"]["name"].startswith(PREFIX):
-                self.lab.kube.merge(
-                    APPLICATIONS, argocd.NAMESPACE, item["metadata"]["name"], {"metadata": {"finalizers": None}}
-                )
-                self.lab.kube.delete(APPLICATIONS, argocd.NAMESPACE, item["metadata"]["name"])
+                self._forget(item["metadata"]["name"])
+
+    def _forget(self, application: str) -> None:
+        with contextlib.suppress(NotFound):  # it was about to go
+            self.lab.kube.merge(APPLICATIONS, argocd.NAMESPACE, application, {"metadata": {"finalizers": None}})
+            self.lab.kube.delete(APPLICATIONS, argocd.NAMESPACE, application)
 
     def sources(self, word: str) -> Sources:
         """A new repository."""

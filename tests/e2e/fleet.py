@@ -84,7 +84,9 @@ class Fleet:
     def plan(self) -> Json:
         """The plan of what is declared now."""
         words = ("plan", "--repository", str(self.repository.folder), "--ref", "main", "-o", "json")
-        return dict(json.loads(self.tenantctl(*words, code=None).stdout))
+        done = self.tenantctl(*words, code=None)
+        assert done.stdout, done.stderr
+        return dict(json.loads(done.stdout))
 
     def approve(self, *keys: str) -> None:
         """Wait until something of each is held that an approval lifts, then approve the plan, as an operator does."""
@@ -96,7 +98,7 @@ class Fleet:
     def look(self, key: str) -> None:
         """Have the controller look at an environment, and wait until it has: what it had to do, it has begun."""
         self.tenantctl("reconcile", key)
-        self.eventually(key, lambda: self._looked(key), "the controller to look", 60)
+        self.eventually(key, lambda: self._looked(key), "the controller to look", 180)
 
     def _looked(self, key: str) -> bool:
         record = self.lab.record(key)

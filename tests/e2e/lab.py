@@ -175,8 +175,10 @@ class Lab:
         from kubernetes.config import new_client_from_config
         from kubernetes.stream import stream
         from kubernetes.stream.ws_client import ERROR_CHANNEL
+        from websocket import WebSocketException
 
         client = new_client_from_config(str(self.cluster.kubeconfig), self.cluster.context)
+        answer = None
         try:
             metadata = pod["metadata"]
             answer = stream(
@@ -185,11 +187,12 @@ class Lab:
             )  # fmt: skip
             answer.run_forever(timeout=10)
             status = json.loads(answer.read_channel(ERROR_CHANNEL) or "{}")
-            answer.sock.shutdown()  # `close` leaves the socket open when the server closed first
             return bool(status.get("status") == "Success")
-        except ApiException:  # there is nothing to run it in
+        except (ApiException, WebSocketException, OSError):  # there is nothing to run it in, or not any more
             return False
         finally:
+            if answer is not None:
+                answer.sock.shutdown()  # `close` leaves the socket open when the server closed first
             client.close()
 
     # -- for messages ----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from reconciler.core.outcome import Outcome
 from reconciler.core.placement import Placement
 from tests.e2e.regions import Regions
+from tests.e2e.waiting import eventually
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,16 @@ class Tenant:
     def exists(self, region: str) -> bool:
         """Whether the region's database has anything of it."""
         count = f"select count(*) from pg_namespace where nspname = '{self.schema}'"
-        return self.both.sql(region, self.service, count) == "1"
+        return self._asked(region, count) == "1"
 
     def rows(self, region: str) -> str:
         """All rows, with every column."""
-        return self.both.sql(region, self.service, f'select * from "{self.schema}".entries order by id')
+        return self._asked(region, f'select * from "{self.schema}".entries order by id')
+
+    def _asked(self, region: str, text: str) -> str:
+        """An answer of the database; asking once more does no harm where one was lost on its way."""
+        ask = lambda: [self.both.sql(region, self.service, text)]  # noqa: E731 - an empty answer is one, too
+        return eventually(ask, f"an answer of the database in {region}", 60)[0]
 
     def write(self, region: str, rows: int) -> None:
         """Add rows, with the rights that the tenant has. Raises ClusterError when it is frozen."""

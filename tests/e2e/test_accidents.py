@@ -74,7 +74,10 @@ def test_a_job_that_is_just_being_replaced_is_waited_for(own_fleet: Fleet) -> No
     own_fleet.start()
     own_fleet.ready(key)
 
+    known = own_fleet.controller.metric("tenantctl_lifecycle_jobs")
     lab.kube.delete(JOBS, service, "last")
+    gone = lambda: own_fleet.controller.metric("tenantctl_lifecycle_jobs") < known  # noqa: E731
+    own_fleet.eventually(key, gone, "the controller to know that it is away")  # else the commit might be seen first
     spec = own_fleet.spec(service, deletionProtection=False)
     own_fleet.repository.declare(key, spec | {"state": "Decommissioned"})
     own_fleet.eventually(key, lambda: _reason(own_fleet, key) == "LifecycleJobAway", "held")

@@ -58,7 +58,7 @@ def test_run_twice_runs_twice_and_parameters_arrive(fleet: Fleet) -> None:
         "ticket 7",
     )
     for _ in range(2):
-        done = fleet.tenantctl(*words, "--wait", "--timeout", "120")
+        done = fleet.tenantctl(*words, "--wait", "--timeout", "230")
         assert f"{key}: succeeded: admin.reindex: 1 of 1 steps done" in done.stderr
     record = lab.record(key)
     assert record is not None
@@ -92,7 +92,7 @@ def test_a_failure_is_told_with_its_owner_and_its_log_and_not_repeated(fleet: Fl
     key = fleet.declare("broken", service)
     fleet.ready(key)
 
-    done = fleet.tenantctl("admin", "run", key, "reindex", "--wait", "--timeout", "120", code=1)
+    done = fleet.tenantctl("admin", "run", key, "reindex", "--wait", "--timeout", "230", code=1)
     why = f"0 of 1 steps done; {service}/lifecycle: disk full (owner: team@example.com)"
     assert f"failed: admin.reindex: {why}" in done.stderr
     (failed,) = admin_runs(fleet, key)
@@ -142,7 +142,7 @@ def test_many_never_exceed_the_limit_of_the_command(fleet: Fleet) -> None:
     for key in keys:
         fleet.ready(key)
     with Unfinished(lab.kube, tenant) as count:
-        words = ("reindex", "--tenant", tenant, "--in-flight", str(LIMIT), "--yes", "--wait", "--timeout", "120")
+        words = ("reindex", "--tenant", tenant, "--in-flight", str(LIMIT), "--yes", "--wait", "--timeout", "230")
         done = fleet.tenantctl("admin", "run", *words)
     assert done.stderr.splitlines()[-1] == f"{ENVIRONMENTS} succeeded"
     assert [len(admin_runs(fleet, key)) for key in keys] == [1] * ENVIRONMENTS
@@ -230,7 +230,7 @@ def killed(own_fleet: Fleet) -> dict[tuple[str, str], str]:
         own_fleet.tenantctl("admin", "run", key, "reindex")
         program = [sys.executable, "-m", "tests.e2e.dying", where, when, key]
         process = own_fleet.start_only(program=program).process
-        assert process.wait(60) == -signal.SIGKILL, own_fleet.controller.tail()
+        assert process.wait(180) == -signal.SIGKILL, own_fleet.controller.tail()
         own_fleet.controllers.pop()
     own_fleet.start()
     return keys

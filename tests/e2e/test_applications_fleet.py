@@ -156,9 +156,7 @@ def test_tenantctls_own_manifests_stay_in_sync_while_it_works(own_fleet: Fleet, 
     fleet.eventually(own, synced, f"Synced and Healthy: {delivery.application(own)}")
     key = fleet.declare("acme")
     fleet.ready(key)
-    before = kube.get(CONFIG_MAPS, CONTROL, labels.FLEET)["data"]
-    assert int(before["records"]) > 0
-    assert before["accepted"] == fleet.repository.git("rev-parse", "HEAD")
+    before = fleet.eventually(key, lambda: books_kept(fleet), "the books to be kept")
 
     wanted = kube.get(CONFIG_MAPS, CONTROL, labels.FLEET)["metadata"]["labels"]
     kube.merge(CONFIG_MAPS, CONTROL, labels.FLEET, {"metadata": {"labels": {labels.PART_OF: "somebody"}}})
@@ -167,3 +165,12 @@ def test_tenantctls_own_manifests_stay_in_sync_while_it_works(own_fleet: Fleet, 
     fleet.eventually(own, synced, "Synced and Healthy again")
     after = kube.get(CONFIG_MAPS, CONTROL, labels.FLEET)["data"]
     assert (after["records"], after["accepted"]) == (before["records"], before["accepted"])
+
+
+def books_kept(fleet: Fleet) -> dict[str, str] | None:
+    """The fleet's ConfigMap, once it says the commit and the count: both are written after a record says Ready."""
+    kube = fleet.lab.kube
+    data: dict[str, str] = kube.get(CONFIG_MAPS, CONTROL, labels.FLEET)["data"]
+    there = sum(1 for _ in kube.list(CONFIG_MAPS, CONTROL, labelSelector=labels.selects("record")))
+    kept = data.get("accepted") == fleet.repository.git("rev-parse", "HEAD") and data["records"] == str(there)
+    return data if kept and there else None

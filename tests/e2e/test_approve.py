@@ -1,6 +1,5 @@
 """Approvals on a real cluster: of a plan, once and as it was read; of a renamed environment; of a rewritten branch."""
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +8,7 @@ from reconciler.adapters.kube.resources import CONFIG_MAPS
 from reconciler.core import labels
 from reconciler.core.fleet import read_fleet
 from tests.e2e.fleet import Fleet, message
-from tests.e2e.lab import CONTROL, Json
+from tests.e2e.lab import CONTROL
 from tests.e2e.service import QUICK, lifecycle_job
 
 pytestmark = pytest.mark.cluster
@@ -32,12 +31,13 @@ def test_a_removed_environment_goes_when_the_plan_that_was_read_is_approved(runn
     fleet.ready(other)
     fleet.repository.remove(key)
     fleet.stalled(key, "Protected")
-    read = plan(fleet)["id"]
+    read = fleet.plan()["id"]
 
     commit = fleet.repository.declare(other, fleet.spec(service, state="Decommissioned"))
     fleet.stalled(other, "Protected")
-    now = plan(fleet)
+    now = fleet.plan()
     assert f"the plan is now {now['id']}, not {read}" in approve(fleet, read, code=6)
+    assert "lifts of what is named" in approve(fleet, now["id"], other, code=6)
     said = approve(fleet, now["id"], "--reason", "they left")
     assert f"! {other}  stays held: Protected\n    it is protected and its file is there" in said
     gone(fleet, key)
@@ -65,7 +65,7 @@ def test_what_looks_renamed_is_held_on_both_sides_until_both_are_approved(runnin
     assert f"and {key} look like one" in message(fleet.stalled(new, "LooksRenamed"))
     assert [lab.runs(new), len(lab.runs(key))] == [[], 1]
 
-    approve(fleet, plan(fleet)["id"])
+    approve(fleet, fleet.plan()["id"])
     fleet.ready(new)
     gone(fleet, key)
 
@@ -91,12 +91,6 @@ def test_a_rewritten_branch_takes_nothing_away_until_its_commit_is_approved(runn
     gone(fleet, key)
     fleet.eventually(key, lambda: accepted(fleet) == (commit, ""), "the commit to be accepted")
     assert f"source {commit}" in fleet.tenantctl("history").stdout
-
-
-def plan(fleet: Fleet) -> Json:
-    words = ("plan", "--repository", str(fleet.repository.folder), "--ref", "main", "-o", "json")
-    found: Json = json.loads(fleet.tenantctl(*words, code=None).stdout)
-    return found
 
 
 def approve(fleet: Fleet, name: str, *more: str, code: int = 0) -> str:

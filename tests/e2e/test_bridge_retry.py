@@ -59,13 +59,13 @@ def test_only_a_lost_bridge_is_repeated(lab, namespace):
         "spec": spec,
     }
     name = kube.create(WORKFLOWS, namespace, body)["metadata"]["name"]
-    wait(lambda: _delete_running(kube, namespace, name), 60)
+    wait(lambda: _delete_running(kube, namespace, name), 240)
 
     def gap():
         phase = kube.get(WORKFLOWS, namespace, name).get("status", {}).get("phase")
         return "" if phase in ("Failed", "Error", "Succeeded") else f"{name} is {phase}"
 
-    wait(gap, 120)
+    wait(gap, 300)
     nodes = kube.get(WORKFLOWS, namespace, name)["status"]["nodes"].values()
     seen = {node["displayName"]: (len(node["children"]), node["phase"]) for node in nodes if node["type"] == "Retry"}
     assert seen == {name: (attempts, phase) for name, (_, attempts, phase) in ENDS.items()}

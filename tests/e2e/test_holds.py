@@ -1,7 +1,5 @@
 """What is seen and not done: nothing is ever taken away because of a file that is bad, moved or gone."""
 
-import json
-
 import pytest
 
 from tests.e2e.fleet import DARK, Fleet, message
@@ -77,9 +75,7 @@ def _untouched(fleet: Fleet, key: str) -> Json:
 
 
 def _hold_of(fleet: Fleet, key: str) -> Json:
-    words = ("plan", "--repository", str(fleet.repository.folder), "--ref", "main", "-o", "json")
-    holds = json.loads(fleet.tenantctl(*words, code=None).stdout)["holds"]
-    (hold,) = [hold for hold in holds if f"{hold['tenant']}/{hold['environment']}" == key]
+    (hold,) = [hold for hold in fleet.plan()["holds"] if f"{hold['tenant']}/{hold['environment']}" == key]
     assert hold["reason"] == "Protected"
     return dict(hold)
 

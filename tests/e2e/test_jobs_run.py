@@ -61,7 +61,7 @@ def test_beside_production_with_the_same_names_it_is_the_same_copy_and_nobody_mi
         listed = fleet.tenantctl("jobs", "list", "-n", service, "-o", "name").stdout
         assert listed == f"{service}/lifecycle\n"
         lab.open_gate(copy)
-        out, _ = process.communicate(timeout=120)
+        out, _ = process.communicate(timeout=240)
         assert (process.returncode, "tenantctl: Succeeded" in out) == (0, True)
     fleet.look(key)
     after = fleet.ready(key)
@@ -76,7 +76,7 @@ def test_ctrl_c_suspends_the_copy(fleet: Fleet) -> None:
     with running(fleet, f"{service}/lifecycle", "--keep") as process:
         copy = trial_that_runs(fleet, service)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=240)
     assert process.returncode == 130, err
     assert f"suspending {service}/{copy['metadata']['name']}" in err
     assert "Traceback" not in err

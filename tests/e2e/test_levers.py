@@ -41,7 +41,7 @@ def test_a_suspended_environment_is_held_until_it_is_resumed(fleet: Fleet) -> No
     assert [word in record.history[number].message for number, word in ((1, "ticket 7"), (3, "closed"))] == [True] * 2
 
 
-@pytest.mark.together
+@pytest.mark.together(long=True)
 def test_a_suspension_of_a_tenant_ends_by_itself(fleet: Fleet) -> None:
     lab = fleet.lab
     service = lab.service("service", lifecycle_job("", "lifecycle", QUICK))
@@ -49,7 +49,7 @@ def test_a_suspension_of_a_tenant_ends_by_itself(fleet: Fleet) -> None:
     fleet.ready(key)
     tenant = key.partition("/")[0]
 
-    fleet.tenantctl("suspend", "--tenant", tenant, "--reason", "restore", "--for", "40s")
+    fleet.tenantctl("suspend", "--tenant", tenant, "--reason", "restore", "--for", "90s")
     commit = fleet.repository.declare(key, fleet.spec(service, parameters=CHANGED))
     record = fleet.eventually(key, lambda: reason_of(lab.record(key)) == "Paused" and lab.record(key), "Paused")
     assert not conditions(record)["Stalled"], "it passes by itself"
@@ -135,9 +135,7 @@ def test_without_rights_the_exit_code_is_4(
 
 
 def hold_of(fleet: Fleet, key: str) -> Json:
-    words = ("plan", "--repository", str(fleet.repository.folder), "--ref", "main", "-o", "json")
-    holds = json.loads(fleet.tenantctl(*words, code=None).stdout)["holds"]
-    (hold,) = [hold for hold in holds if f"{hold['tenant']}/{hold['environment']}" == key]
+    (hold,) = [hold for hold in fleet.plan()["holds"] if f"{hold['tenant']}/{hold['environment']}" == key]
     return dict(hold)
 
 

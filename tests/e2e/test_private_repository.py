@@ -36,6 +36,8 @@ def reachable(own_fleet: Fleet) -> Iterator[Fleet]:
     yield own_fleet
     own_fleet.lab.kube.delete(SECRETS, CONTROL, SECRET)
     install(own_fleet.lab.cluster)
+    gone = lambda: not list(own_fleet.lab.kube.list(PODS, CONTROL))  # noqa: E731
+    eventually(gone, "the installed reconciler to end: it would make again what is swept away")
 
 
 def deploy(fleet: Fleet, url: str, **credentials: str) -> None:
@@ -79,7 +81,9 @@ def test_over_https_with_a_token(reachable: Fleet) -> None:
         deploy(fleet, url, token=TOKEN, **trust, **{"webhook-secret": WEBHOOK_SECRET})
         key = fleet.declare("https")
         asked = len(server.requests)
-        assert push_event(fleet, "a forged secret, of some length") == 401
+        # The pod is Ready a moment before the Service leads to it.
+        forged = lambda: push_event(fleet, "a forged secret, of some length") == 401  # noqa: E731
+        eventually(forged, "the webhook to refuse what is forged")
         assert push_event(fleet) == 202
         eventually(lambda: fleet.lab.record(key), "the merge to be read")
         assert len(server.requests) > asked
@@ -97,5 +101,5 @@ def test_over_ssh_with_a_key(reachable: Fleet) -> None:
         login = {"ssh-privatekey": server.key.read_text(), "known_hosts": server.known_hosts}
         deploy(fleet, server.url(folder), **login, **{"webhook-secret": WEBHOOK_SECRET})
         key = fleet.declare("ssh")
-        assert push_event(fleet) == 202
+        eventually(lambda: push_event(fleet) == 202, "the webhook to answer")
         eventually(lambda: fleet.lab.record(key), "the merge to be read")

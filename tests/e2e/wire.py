@@ -45,7 +45,7 @@ class Wire:
         self._listener.close()
 
     def _accept(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError):  # the listener was closed
             while True:
                 client, _ = self._listener.accept()
                 if self._cut.is_set():
@@ -54,7 +54,11 @@ class Wire:
                     self._relay(client)
 
     def _relay(self, client: socket.socket) -> None:
-        server = socket.create_connection(self._target, timeout=10)
+        try:
+            server = socket.create_connection(self._target, timeout=10)
+        except OSError:
+            _close(client)
+            return
         server.settimeout(None)
         self._open |= {client, server}
         for source, target in ((client, server), (server, client)):
