@@ -1,7 +1,7 @@
 """`tenantctl approve`: let held actions go on, a move without its source, or a commit that is not trusted by itself."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ class Asked:
     yes: bool
 
 
-@click.command(epilog="Example:  tenantctl approve 1a2b3c4d5e6f --reason 'acme has left: ticket 1234'")
+@click.command(epilog="Example:  tenantctl approve 1a2b3c4d5e6f acme/production --reason 'acme has left: ticket 1234'")
 @click.argument("what", metavar="[PLAN-ID | TENANT/ENVIRONMENT]", required=False)
 @click.argument("keys", metavar="[TENANT/ENVIRONMENT]...", type=KEY, nargs=-1)
 @click.option("--without-source", is_flag=True, help="A move goes on without its data: its source does not answer.")
@@ -100,22 +100,26 @@ def _plan_id(text: str) -> str:
 
 def _plan(asked: Asked, plan_id: str, keys: "tuple[Key, ...]") -> int:
     from reconciler.cli.plan import check_id
+    from reconciler.cli.selection import confirm
     from reconciler.core.errors import Refused
 
     kube, (desired, plan) = asked.place.control(), _planned(asked)
     check_id(plan, plan_id)
     holds = [hold for hold in plan.holds if not keys or hold.key in keys]
-    lifted, left = _sorted_out(kube, desired, holds)
-    _show(plan, lifted, left)
-    if not lifted:
-        raise Refused(f"plan {plan.id} holds nothing that an approval lifts{' of what is named' if keys else ''}")
-    missing = sorted(set(keys) - {hold.key for hold in lifted})
+    lifted, left = _sorted_out(kube, desired, plan, holds)
+    _show(plan, holds, lifted, left)
+    rest = sorted(set(keys) - {hold.key for hold in lifted})
+    before = [key for key in rest if _approved(kube, plan, key)]  # by an earlier try that ended half-way, say
+    for key in before:
+        note(f"{key} is approved already")
+    missing = [key for key in rest if key not in before]
     if missing:  # who names environments means all of them, or has mistyped one
-        raise Refused(f"nothing is approved: plan {plan.id} holds nothing that an approval lifts of {_names(missing)}")
-    from reconciler.cli.selection import confirm
-
-    confirm(f"Approve {count(len(lifted), 'held action')}?", asked.yes)
-    _write(kube, asked, lifted)
+        raise Refused(f"nothing is approved: {_not_held(desired, plan, missing)}")
+    if not lifted and not before:
+        raise Refused(f"plan {plan.id} holds nothing that an approval lifts")
+    if lifted:
+        confirm(f"Approve {count(len(lifted), 'held action')}?", asked.yes)
+        _write(kube, asked, lifted)
     return 0
 
 
@@ -127,12 +131,34 @@ def _planned(asked: Asked) -> "tuple[Desired, Plan]":
     return desired, cluster_plan(desired, asked.place, asked.repository)
 
 
-def _names(keys: "Iterable[Key]") -> str:
-    return ", ".join(map(str, keys))
+def _approved(kube: "Kube", plan: "Plan", key: "Key") -> bool:
+    """Whether a planned action goes on because it was approved."""
+    import time
+
+    from reconciler.cli.records import record_of
+    from reconciler.core.approval import Approval
+    from reconciler.core.errors import NotFound
+
+    actions = [action for action in plan.actions if action.key == key]
+    try:
+        approval = Approval.load(record_of(kube, key).approval) if actions else None
+    except NotFound:
+        return False
+    return approval is not None and approval.lifts(actions[0], time.time())
+
+
+def _not_held(desired: "Desired", plan: "Plan", keys: "list[Key]") -> str:
+    """With what may have been meant instead of one that is known nowhere."""
+    from reconciler.core.finding import suggest
+
+    held = {str(hold.key) for hold in plan.holds}
+    known = {*held, *map(str, desired.environments), *(str(action.key) for action in plan.actions)}
+    hint = next(filter(None, (suggest(str(key), held) for key in keys if str(key) not in known)), "")
+    return f"plan {plan.id} holds nothing that an approval lifts of {', '.join(map(str, keys))}{hint}"
 
 
 def _sorted_out(
-    kube: "Kube", desired: "Desired", holds: "Iterable[Hold]"
+    kube: "Kube", desired: "Desired", plan: "Plan", holds: "Iterable[Hold]"
 ) -> "tuple[list[Hold], list[tuple[Hold, str]]]":
     """The holds to lift, one for each environment, and the others with why not."""
     from reconciler.core.approval import refusal
@@ -147,7 +173,18 @@ def _sorted_out(
             left.append((hold, why))
         else:
             lifted.setdefault(hold.key, hold)
+    while halves := [key for key in lifted if _half(plan, key, lifted)]:
+        left += [(lifted.pop(key), f"it may be {_half(plan, key, lifted)} renamed: approve both") for key in halves]
     return list(lifted.values()), left
+
+
+def _half(plan: "Plan", key: "Key", lifted: "Container[Key]") -> "Key | None":
+    """The other half of what looks like a rename, if that stays held: once a new one is applied, it may not look so any
+    more, and the old one would go without anybody's word.
+    """
+    twins = {hold.key: hold.twin for hold in plan.holds if hold.twin}
+    twin = twins.get(key)
+    return twin if twin in twins and twin not in lifted else None
 
 
 def _recorded(kube: "Kube", key: "Key") -> bool:
@@ -157,8 +194,8 @@ def _recorded(kube: "Kube", key: "Key") -> bool:
     return kube.find(CONFIG_MAPS, labels.CONTROL_NAMESPACE, key.dotted) is not None
 
 
-def _show(plan: "Plan", lifted: "list[Hold]", left: "list[tuple[Hold, str]]") -> None:
-    note(f"Plan {plan.id} at {plan.revision[:7]}: {len(lifted)} of {count(len(plan.holds), 'hold')} can be approved")
+def _show(plan: "Plan", holds: "list[Hold]", lifted: "list[Hold]", left: "list[tuple[Hold, str]]") -> None:
+    note(f"Plan {plan.id} at {plan.revision[:7]}: {len(lifted)} of {count(len(holds), 'hold')} can be approved")
     for hold in lifted:
         assert hold.action is not None
         where = hold.action.source or hold.action.target
@@ -170,14 +207,19 @@ def _show(plan: "Plan", lifted: "list[Hold]", left: "list[tuple[Hold, str]]") ->
 
 
 def _write(kube: "Kube", asked: Asked, lifted: "list[Hold]", *, without_source: bool = False) -> None:
-    """Patch an approval onto each record; what was patched before an error stays approved, and is said."""
+    """Patch an approval onto each record; what was patched before an error stays approved, and the rest is said."""
     from reconciler.cli.asker import mark_of
     from reconciler.core.approval import approval_for
+    from reconciler.core.errors import TenantctlError
 
     mark = mark_of(kube, asked.reason)
-    for hold in lifted:
+    for number, hold in enumerate(lifted):
         assert hold.action is not None
-        _patch(kube, hold.key, approval_for(hold.action, mark, without_source=without_source))
+        try:
+            _patch(kube, hold.key, approval_for(hold.action, mark, without_source=without_source))
+        except TenantctlError:
+            note(f"not approved: {', '.join(str(each.key) for each in lifted[number:])}; say it again")
+            raise
 
 
 def _patch(kube: "Kube", key: "Key", approval: "Approval") -> None:

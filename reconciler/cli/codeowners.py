@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.lines import shown
 from reconciler.cli.output import data, note
 
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")  # GitHub takes the first that is there
-OUTRANKING = 3  # lines told of
+TOLD_MOST = 10  # of the lines that outrank ours
 
 
 @click.command(epilog="Examples:  tenantctl codeowners --write   ·   tenantctl codeowners --check   (in CI)")
@@ -37,9 +38,7 @@ def command(write: bool, check: bool) -> int:
         after = merged(before, ours)
     except (OSError, ValueError) as error:
         raise TenantctlError(f"{file.relative_to(root)}: {error}") from error
-    for number, line in below(before if check else after)[:OUTRANKING]:
-        place = f"{file.relative_to(root)}:{number}"
-        note(f"{place}: '{line}' is below tenantctl's lines: where both match, it counts and they do not")
+    _tell(str(file.relative_to(root)), below(before if check else after))
     if check and before != after:
         note(f"{file.relative_to(root)} does not follow from the owners; run: tenantctl codeowners --write")
         return 1
@@ -48,6 +47,14 @@ def command(write: bool, check: bool) -> int:
         file.write_bytes(after.encode())
         note(f"wrote {file.relative_to(root)}")
     return 0
+
+
+def _tell(file: str, rules: list[tuple[int, str]]) -> None:
+    for number, line in rules[:TOLD_MOST]:
+        place, text = f"{file}:{number}", shown(line)
+        note(f"{place}: '{text}' is below tenantctl's lines: where both match, it counts and they do not")
+    if len(rules) > TOLD_MOST:
+        note(f"{file}: and {len(rules) - TOLD_MOST} more below them")
 
 
 def _block(root: Path) -> str:

@@ -47,8 +47,8 @@ def list_command(
 ) -> int:  # fmt: skip
     """List the lifecycle Jobs of a cluster: their verbs, their owners, and why one would not be run.
 
-    Of one cluster, for which no control plane is needed; or of regions of the fleet, by their contexts in your
-    kubeconfig. Exit code 1: one of these does not answer, or your kubeconfig does not have its context.
+    Of the one cluster that --context names, be it the control plane's or not; or of regions of the fleet, by their
+    contexts in your kubeconfig. Exit code 1: one of these does not answer, or its context is not there.
     """
     from reconciler.adapters.kube import connect
 
@@ -83,6 +83,8 @@ def _of_regions(
     from reconciler.cli.region_clusters import Regions
 
     regions = Regions.of(control, kubeconfig)
+    if not regions.fleet.regions:
+        out.note("no regions are listed here: these are the Jobs of this cluster alone")
     return regions.read(regions.names(region), lambda name, kube, _: _discovered(name, kube, namespace, keys))
 
 

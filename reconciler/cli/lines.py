@@ -21,6 +21,10 @@ def line_of(finding: Placed) -> str | None:
             lines = file.read(READ_MOST).decode(errors="replace").split("\n")
     except OSError:
         return None
-    text = lines[finding.line - 1].rstrip("\r") if finding.line <= len(lines) else ""
-    shown = "".join(letter if letter.isprintable() or letter == "\t" else "\ufffd" for letter in text)
-    return COMMAND.sub(lambda found: f"{found[1] or ''}\ufffd", shown)[:SHOWN_MOST]
+    return shown(lines[finding.line - 1].rstrip("\r") if finding.line <= len(lines) else "")
+
+
+def shown(text: str) -> str:
+    """A line of somebody's file as it can be shown: nothing that a terminal or GitHub's runner would obey."""
+    clean = "".join(letter if letter.isprintable() or letter == "\t" else "\ufffd" for letter in text)
+    return COMMAND.sub(lambda found: f"{found[1] or ''}\ufffd", clean)[:SHOWN_MOST]

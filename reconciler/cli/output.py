@@ -71,7 +71,12 @@ def as_yaml(value: Any) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns padded with blanks, as kubectl prints them; never cut, so that it can be piped."""
-    lines = [tuple(header), *(tuple(row) for row in rows)]
+    """Columns padded with blanks, as kubectl prints them; never cut, so that it can be piped.
+
+    What others wrote stays in its cell: one line, and nothing that a terminal would obey.
+    """
+    from reconciler.core.text import printable
+
+    lines = [tuple(header), *(tuple(printable(cell).replace("\n", "\\n") for cell in row) for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     return "\n".join("   ".join(f"{c:<{w}}" for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)

@@ -8,7 +8,7 @@ from reconciler.adapters import kube
 from reconciler.adapters.kube import Kube
 from reconciler.cli.output import note
 from reconciler.cli.records import fleet_of
-from reconciler.core.errors import Unavailable, UsageError
+from reconciler.core.errors import TenantctlError, Unavailable, UsageError
 from reconciler.core.finding import suggest
 from reconciler.core.fleet import Fleet
 from reconciler.core.record import Record
@@ -43,14 +43,22 @@ class Regions:
         return [only] if only is not None else known or [""]
 
     def read(self, names: Iterable[str], each: Callable[[str, Kube, str], Iterable[T]]) -> tuple[list[T], bool]:
-        """What is found in regions, by name, cluster and namespace; and whether all answered: the others are told."""
+        """What is found in regions, by name, cluster and namespace; and whether all answered: the others are told.
+
+        Raises TenantctlError if only one was asked and it refused.
+        """
         found: list[T] = []
-        complete = True
-        for name in names:
+        complete, asked = True, list(names)
+        for name in asked:
             try:
                 found += each(name, *self.place(name))
             except (UsageError, Unavailable) as error:
                 note(str(error) if isinstance(error, UsageError) else f"region {name} does not answer: {error}")
+                complete = False
+            except TenantctlError as error:
+                if len(asked) == 1:
+                    raise
+                note(f"region {name}: {error}")
                 complete = False
         return found, complete
 

@@ -159,6 +159,7 @@ class Hold:
 
     `until`: it passes by itself then, in seconds since the epoch. `word`: the fixed reason that the conditions say,
     where it is more exact. `beside`: what is declared is applied all the same; only what was left behind waits.
+    `twin`: the other half of what looks like a rename.
     """
 
     key: Key
@@ -168,6 +169,7 @@ class Hold:
     until: float | None = None
     word: str = ""
     beside: bool = False
+    twin: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from reconciler.core.names import Key
 
 BEGIN = "# BEGIN tenantctl codeowners: made of `owners`; change it there, then run: tenantctl codeowners --write"
 END = "# END tenantctl codeowners"
+OURS = ("tenants", "providers")
 Owners = tuple[str, ...]
 
 
@@ -48,8 +49,22 @@ def merged(text: str, ours: str) -> str:
 
 
 def below(text: str) -> list[tuple[int, str]]:
-    """The lines below our block that own something, by number: where one of them matches too, ours do not count."""
+    """The rules below our block that may match what ours match, by number: where both do, ours do not count.
+
+    A pattern that begins in another folder is none. Nothing is below a block that owns nothing.
+    """
     lines = text.split("\n")
     ends = [n for n, line in enumerate(lines) if line.startswith(END)]
-    rules = enumerate(lines[ends[-1] + 1 :], ends[-1] + 2) if ends else ()
-    return [(number, line.strip()) for number, line in rules if line.strip() and not line.lstrip().startswith("#")]
+    if not ends or lines[ends[-1] - 1].startswith(BEGIN.partition(":")[0]):
+        return []
+    rules = enumerate(lines[ends[-1] + 1 :], ends[-1] + 2)
+    return [(number, line.strip()) for number, line in rules if _may_match(line.strip())]
+
+
+def _may_match(rule: str) -> bool:
+    if not rule or rule.startswith("#"):
+        return False
+    pattern = rule.split()[0]
+    first = pattern.removeprefix("/").partition("/")[0]
+    anchored = "/" in pattern.rstrip("/")
+    return not anchored or first in OURS or any(letter in first for letter in "*?\\")

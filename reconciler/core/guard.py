@@ -151,7 +151,7 @@ def renamed(action: Action, desired: Desired, observed: Observed, now: float) ->
         f"{action.key} and {observed.twin} look like one environment that was renamed, which is not possible: its data"
         f" would be lost; declare it under its old name again, or approve both: {HINT}"
     )
-    return Hold(action.key, HoldReason.LOOKS_RENAMED, message, action)
+    return Hold(action.key, HoldReason.LOOKS_RENAMED, message, action, twin=observed.twin)
 
 
 def unsupported(action: Action, desired: Desired, observed: Observed, now: float) -> Hold | None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from reconciler.cli.main import run
 from reconciler.core.action import Action, ActionKind, Hold, HoldReason, Plan
 from reconciler.core.approval import Approval
 from reconciler.core.desired import Desired
+from reconciler.core.errors import Unavailable
 from reconciler.core.fleet import read_fleet
 from reconciler.core.names import Key
 from reconciler.core.record import read_record
@@ -142,7 +144,9 @@ def test_of_a_plan_only_what_is_named(planned: Planned, kube: Kube, capsys: pyte
     assert run(["approve", name, "globex/production", "--yes"]) == 0
     assert approval(kube, GLOBEX)
     assert approval(kube, ACME) is None
-    assert "acme/production" not in said(capsys)
+    text = said(capsys)
+    assert "1 of 1 hold can be approved" in text
+    assert "acme/production" not in text
     assert run(["approve", name, "globex/production", "acme/production", "--yes"]) == 0
     assert approval(kube, ACME)
 
@@ -150,9 +154,10 @@ def test_of_a_plan_only_what_is_named(planned: Planned, kube: Kube, capsys: pyte
 @pytest.mark.parametrize(
     ("named", "message"),
     [
-        (["acme/production"], "of what is named"),
+        (["acme/production"], "lifts of acme/production\n"),
         (["globex/production", "acme/production"], "lifts of acme/production\n"),
-        (["globex/production", "globx/production"], "lifts of globx/production"),
+        (["globex/production", "globx/production"], "lifts of globx/production; did you mean 'globex/production'?"),
+        (["globx/production"], "lifts of globx/production; did you mean 'globex/production'?"),
     ],
 )
 def test_of_what_is_named_all_or_nothing(
@@ -163,6 +168,61 @@ def test_of_what_is_named_all_or_nothing(
     assert run(["approve", name, *named, "--yes"]) == 6
     assert message in said(capsys)
     assert json.dumps(kube.objects) == before
+
+
+def test_what_an_error_left_is_approved_by_the_same_words(
+    planned: Planned, kube: Kube, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patched, merge = [], kube.merge
+
+    def failing(*words: Any) -> Any:
+        if patched:
+            raise Unavailable("the API server went away")
+        patched.append(words)
+        return merge(*words)
+
+    other = Hold(ACME, HoldReason.NOT_REVIEWED, "no commit shows it", MOVE)
+    name = planned(PROTECTED, other)
+    words = ["approve", name, "globex/production", "acme/production", "--yes"]
+    with monkeypatch.context() as patch:
+        patch.setattr(kube, "merge", failing)
+        assert run(words) == 1
+    assert "not approved: acme/production; say it again\n" in said(capsys)
+    assert (approval(kube, GLOBEX) is None, approval(kube, ACME)) == (False, None)
+
+    planned(other, actions=(GONE,))  # what is approved is held no more
+    assert run(words) == 0
+    assert "globex/production is approved already\n" in said(capsys)
+    assert approval(kube, ACME)
+    planned(actions=(GONE, MOVE))
+    assert run(words) == 0
+    assert run([*words[:2], "--yes"]) == 6
+
+
+def test_an_action_that_was_never_held_is_not_approved_already(
+    planned: Planned, kube: Kube, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = planned(PROTECTED, actions=(MOVE, FRESH))
+    for key in (ACME, NEW):  # the first has a record, the other none
+        assert run(["approve", name, "globex/production", str(key), "--yes"]) == 6
+        assert f"lifts of {key}\n" in said(capsys)
+    assert approval(kube, GLOBEX) is None
+
+
+def test_half_of_what_looks_renamed_is_not_approved(
+    planned: Planned, kube: Kube, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once the new one is applied, the digest tells of no rename any more, and nobody said that the old one may go."""
+    new = Hold(ACME, HoldReason.LOOKS_RENAMED, "x", replace(FRESH, key=ACME), twin=GLOBEX)
+    old = Hold(GLOBEX, HoldReason.LOOKS_RENAMED, "x", GONE, twin=ACME)
+    name = planned(new, old)
+    for key, other in ((ACME, GLOBEX), (GLOBEX, ACME)):
+        assert run(["approve", name, str(key), "--yes"]) == 6
+        assert f"it may be {other} renamed: approve both" in said(capsys)
+    assert (approval(kube, ACME), approval(kube, GLOBEX)) == (None, None)
+    assert run(["approve", name, "acme/production", "globex/production", "--yes"]) == 0
+    assert approval(kube, ACME)
+    assert approval(kube, GLOBEX)
 
 
 def test_nothing_held_is_nothing_to_approve(planned: Planned, capsys: pytest.CaptureFixture[str]) -> None:

@@ -79,11 +79,18 @@ def test_codeowners_are_printed_written_and_checked(user: UserRepository, capsys
 def test_lines_that_outrank_ours_are_named(user: UserRepository, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["codeowners", "--write"]) == 0
     file = user.folder / ".github/CODEOWNERS"
-    file.write_text(file.read_text() + "* @everybody\n")
-    number = len(file.read_text().splitlines())
+    number = len(file.read_text().splitlines()) + 1
+    file.write_text(file.read_text() + "* @everybody\n/x* ##[add-mask]a\x1b[31m\n" + "*.yaml @y\n" * 10)
     capsys.readouterr()
     assert run(["codeowners", "--check"]) == 0
-    assert f".github/CODEOWNERS:{number}: '* @everybody' is below tenantctl's lines" in capsys.readouterr().err
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith(f".github/CODEOWNERS:{number}: '* @everybody' is below tenantctl's lines")
+    assert told[1].startswith(f".github/CODEOWNERS:{number + 1}: '/x* \ufffd#[add-mask]a\ufffd[31m'")
+    assert (len(told), told[-1]) == (11, ".github/CODEOWNERS: and 2 more below them")
+
+    user.edit("tenants/acme/tenant.yaml", "team-acme@example.com", "a@example.com, b@example.com")
+    assert run(["codeowners", "--write"]) == 0
+    assert capsys.readouterr().err.splitlines()[0].startswith(f".github/CODEOWNERS:{number}: '* @everybody'")
 
 
 def test_lines_that_end_as_on_windows_stay_so(user: UserRepository) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
-from reconciler.core.errors import UsageError
+from reconciler.core.errors import NotAllowed, Unavailable, UsageError
 from reconciler.core.fleet import REGIONS, regions_text
 from reconciler.core.region import Region
 from tests.cli.test_environments import Kube as Control
@@ -136,19 +136,25 @@ def test_the_documented_example_keeps_the_contract(tmp_path: Path, capsys: pytes
 
 
 class Cluster:
-    """What `jobs list` asks of a cluster."""
+    """What `jobs list` asks of a cluster. `trouble`: what it answers instead."""
+
+    def __init__(self, *more: dict[str, Any], trouble: Exception | None = None) -> None:
+        self.more, self.trouble = more, trouble
 
     def list(self, resource: Any, namespace: str | None = None, **query: str) -> Any:
+        if self.trouble:
+            raise self.trouble
         spaces = [{"metadata": {"name": "billing"}}]
         jobs = [job("billing", "a"), job("wild", "b"), job("billing", "c", suspend=False), {"metadata": {"name": "x"}}]
+        jobs += self.more
         return iter(spaces if resource.plural == "namespaces" else [j for j in jobs if namespace in (None, space(j))])
 
     def close(self) -> None:
         pass
 
 
-def job(namespace: str, name: str, suspend: bool = True) -> dict[str, Any]:
-    notes = {"collibra.com/tenant.lifecycle": "lifecycle.upsert,lifecycle.x", "tenantctl.io/owner": "team@example.com"}
+def job(namespace: str, name: str, suspend: bool = True, owner: str = "team@example.com") -> dict[str, Any]:
+    notes = {"collibra.com/tenant.lifecycle": "lifecycle.upsert,lifecycle.x", "tenantctl.io/owner": owner}
     return {
         "metadata": {"namespace": namespace, "name": name, "annotations": notes},
         "spec": {"suspend": suspend},
@@ -183,38 +189,60 @@ def test_list_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["jobs", "list", "-o", "name"]) == 0
     assert capsys.readouterr().out == "billing/a\nbilling/c\nwild/b\n"
     assert run(["jobs", "list", "-o", "wide", "-n", "billing"]) == 0
-    assert "HASH" in capsys.readouterr().out
+    header, *rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert header[-1] == "HASH"
+    assert run(["jobs", "list", "-o", "json", "-n", "billing"]) == 0
+    assert [row[-1] for row in rows] == [row["hash"] for row in json.loads(capsys.readouterr().out)]
+
+
+def test_what_others_wrote_stays_in_its_cell(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evil = job("evil", "e", owner="x\nbilling   z   upsert   ops   yes\x1b]0;pwn\x07")
+    monkeypatch.setattr("reconciler.adapters.kube.connect", lambda *_: Cluster(evil))
+    assert run(["jobs", "list", "-n", "evil"]) == 0
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 2
+    assert "x\\nbilling   z   upsert   ops   yes\\x1b]0;pwn\\x07" in out
 
 
 @pytest.fixture
-def fleet(monkeypatch: pytest.MonkeyPatch) -> Control:
+def east() -> Cluster:
+    return Cluster(job("wild", "east"))
+
+
+@pytest.fixture
+def fleet(monkeypatch: pytest.MonkeyPatch, east: Cluster) -> Control:
     """Two regions: one in the control plane's cluster, the other in a cluster of its own."""
     control = Control()
     control.objects["fleet"]["data"][REGIONS] = regions_text([Region("eu-west"), Region("us-east", context="east")])
     monkeypatch.setattr(control, "list", Cluster().list)
     monkeypatch.setattr(control, "close", lambda: None, raising=False)
-    clusters: dict[str | None, Any] = {None: control, "east": Cluster()}
+    clusters: dict[tuple[str | None, str | None], Any] = {(None, "files"): control, ("east", "files"): east}
 
-    def connect(context: str | None, _: str | None) -> Any:
-        if context not in clusters:
-            raise UsageError(f"no context '{context}' in ~/.kube/config; it has: east")
-        return clusters[context]
+    def connect(*place: str | None) -> Any:
+        if place not in clusters:
+            raise UsageError(f"no context '{place[0]}' in {place[1]}; it has: east")
+        return clusters[place]
 
     monkeypatch.setattr("reconciler.adapters.kube.connect", connect)
     return control
 
 
+LIST = ["jobs", "list", "--kubeconfig", "files"]
+
+
 @pytest.mark.usefixtures("fleet")
 def test_the_jobs_of_all_regions(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["jobs", "list", "--all-regions", "-n", "wild"]) == 0
-    header, west, east = capsys.readouterr().out.splitlines()
-    assert header.split()[:3] == ["REGION", "NAMESPACE", "NAME"]
-    assert (west.split()[:3], east.split()[:3]) == (["eu-west", "wild", "b"], ["us-east", "wild", "b"])
-    assert run(["jobs", "list", "--region", "us-east", "-o", "json"]) == 0
+    assert run([*LIST, "--all-regions", "-n", "wild"]) == 0
+    header, *rows = [line.split()[:3] for line in capsys.readouterr().out.splitlines()]
+    assert header == ["REGION", "NAMESPACE", "NAME"]
+    assert rows == [["eu-west", "wild", "b"], ["us-east", "wild", "b"], ["us-east", "wild", "east"]]
+    assert run([*LIST, "--region", "us-east", "-o", "json"]) == 0
     assert {row["region"] for row in json.loads(capsys.readouterr().out)} == {"us-east"}
-    assert run(["jobs", "list", "--all-regions", "-o", "name"]) == 0
-    assert capsys.readouterr().out == "billing/a\nbilling/c\nwild/b\n"
-    assert run(["jobs", "list", "-o", "json"]) == 0
+    assert run([*LIST, "--all-regions", "-o", "name"]) == 0
+    assert capsys.readouterr().out == "billing/a\nbilling/c\nwild/b\nwild/east\n"
+    assert run([*LIST, "-o", "json"]) == 0
     assert {row["region"] for row in json.loads(capsys.readouterr().out)} == {None}, (
         "one cluster, whatever it is called"
     )
@@ -222,10 +250,37 @@ def test_the_jobs_of_all_regions(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_region_that_is_out_of_reach_is_told(fleet: Control, capsys: pytest.CaptureFixture[str]) -> None:
     fleet.objects["fleet"]["data"][REGIONS] = regions_text([Region("eu-west"), Region("mars", context="mars")])
-    assert run(["jobs", "list", "--all-regions", "-o", "name"]) == 1
+    assert run([*LIST, "--all-regions", "-o", "name", "-n", "wild"]) == 1
     out, err = capsys.readouterr()
-    assert out == "billing/a\nbilling/c\nwild/b\n"
+    assert out == "wild/b\n"
     assert "region mars: no context 'mars'" in err
+
+
+@pytest.mark.usefixtures("fleet")
+@pytest.mark.parametrize(
+    ("trouble", "said", "alone"),
+    [
+        (Unavailable("503"), "region us-east does not answer: 503", 1),
+        (NotAllowed("you may not list Jobs"), "region us-east: you may not list Jobs", 4),
+    ],
+)
+def test_a_region_that_does_not_let_us_is_told(
+    east: Cluster, capsys: pytest.CaptureFixture[str], trouble: Exception, said: str, alone: int
+) -> None:
+    east.trouble = trouble
+    assert run([*LIST, "--all-regions", "-o", "name", "-n", "wild"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, said in err) == ("wild/b\n", True)
+    assert run([*LIST, "--all-regions", "-n", "nowhere"]) == 1
+    assert "no lifecycle Jobs" not in capsys.readouterr().err, "that is not known"
+    assert run([*LIST, "--region", "us-east"]) == alone
+
+
+def test_a_cluster_that_lists_no_regions(fleet: Control, capsys: pytest.CaptureFixture[str]) -> None:
+    del fleet.objects["fleet"]
+    assert run([*LIST, "--all-regions", "-o", "name", "-n", "wild"]) == 0
+    out, err = capsys.readouterr()
+    assert (out, "no regions are listed here" in err) == ("wild/b\n", True)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +292,7 @@ def test_a_region_that_is_out_of_reach_is_told(fleet: Control, capsys: pytest.Ca
 )
 @pytest.mark.usefixtures("fleet")
 def test_regions_that_make_no_sense(capsys: pytest.CaptureFixture[str], words: list[str], message: str) -> None:
-    assert run(["jobs", "list", *words]) == 64
+    assert run([*LIST, *words]) == 64
     assert message in capsys.readouterr().err
 
 

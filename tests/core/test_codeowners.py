@@ -57,7 +57,11 @@ def test_marks_that_are_no_pair_are_refused(text: str) -> None:
         ("", []),
         ("* @all\n", []),
         (f"* @all\n{OURS}\n\n  # a comment\n", []),
-        (f"* @all\n{OURS}\n\n  * @all\r\n# x\n/docs/ @d", [(6, "* @all"), (8, "/docs/ @d")]),
+        (f"* @all\n{OURS}\n\n  * @all\r\n# x\n/tenants/a.yaml", [(6, "* @all"), (8, "/tenants/a.yaml")]),
+        (f"{OURS}\n/docs/ @d\ndocs/x @d\n/d @d\n", []),
+        (f"{OURS}\ndocs/ @d\n*.md @d", [(4, "docs/ @d"), (5, "*.md @d")]),
+        (f"{OURS}\n/t*/ @d\nproviders/** @d\n**/x @d", [(4, "/t*/ @d"), (5, "providers/** @d"), (6, "**/x @d")]),
+        (f"{BEGIN}\n{END}\n* @all\n", []),
     ],
 )
 def test_lines_below_ours_outrank_them(text: str, found: list[tuple[int, str]]) -> None:

@@ -245,6 +245,11 @@ class TestDestructive:
         assert held(by, action, with_approval(observed, replace(action, digest="other"))) is reason
         assert held(by, action) is None
 
+    def test_each_half_of_what_looks_renamed_names_the_other(self) -> None:
+        hold = guard.renamed(GOING, desired(), replace(HERE, twin=KEY), NOW)
+        assert hold is not None
+        assert hold.twin == KEY
+
     def test_protection_by_the_declaration_is_lifted_by_a_commit_only(self) -> None:
         for action in (GOING, REMOVAL):
             approved = with_approval(HERE, action)

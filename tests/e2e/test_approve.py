@@ -37,7 +37,7 @@ def test_a_removed_environment_goes_when_the_plan_that_was_read_is_approved(runn
     fleet.stalled(other, "Protected")
     now = fleet.plan()
     assert f"the plan is now {now['id']}, not {read}" in approve(fleet, read, code=6)
-    assert "lifts of what is named" in approve(fleet, now["id"], other, code=6)
+    assert f"lifts of {other}" in approve(fleet, now["id"], other, code=6)
     said = approve(fleet, now["id"], "--reason", "they left")
     assert f"! {other}  stays held: Protected\n    it is protected and its file is there" in said
     gone(fleet, key)
