@@ -43,7 +43,7 @@ def reflect(
         thread = threading.Thread(target=reflector.run, daemon=True)
         thread.start()
         while not until(store, reflector):
-            assert heard.wait(10), f"nothing more happened: stored {store.values()}, told {told}, asked {asked}"
+            assert heard.wait(60), f"nothing more happened: stored {store.values()}, told {told}, asked {asked}"
             heard.clear()
         reflector.stop()
         thread.join(10)
