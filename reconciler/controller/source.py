@@ -16,6 +16,7 @@ from reconciler.core.errors import SourceUnavailable, TenantctlError
 from reconciler.core.names import Key
 
 DEBOUNCE_MILLISECONDS = 50
+WATCH_MILLISECONDS = 1000  # by then a watch stands
 REST_SECONDS = 1.0  # between the beginnings of two looks at a remote, whoever asks
 RETRY_SECONDS = 5.0  # after the first failure; doubled by every further one, up to the interval
 Request = tuple[Key, str]  # an environment, and the mark of the request (`tenantctl reconcile`)
@@ -136,15 +137,20 @@ class Source:
     def _hint_at_changes(self, folder: Path) -> None:
         from watchfiles import watch
 
-        for _ in watch(
+        stands = False
+        for changes in watch(
             folder,
             watch_filter=lambda change, path: _is_reference(path),
             stop_event=self._stopped,
             debounce=DEBOUNCE_MILLISECONDS,
             step=10,
             raise_interrupt=False,
+            rust_timeout=WATCH_MILLISECONDS,
+            yield_on_timeout=True,
         ):
-            self.hint()
+            if changes or not stands:  # of what changed before the watch stood, nobody tells
+                self.hint()
+            stands = True
 
 
 def _is_reference(path: str) -> bool:

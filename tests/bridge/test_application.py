@@ -187,7 +187,7 @@ def test_silence_has_an_end(kube: FakeKube, argo: FakeArgo, monkeypatch: pytest.
 
 
 def test_waiting_for_health_has_an_end(kube: FakeKube, argo: FakeArgo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(application, "PATIENCE", {"upsert": 0.05})
+    monkeypatch.setattr(application, "PATIENCE", {"upsert": 2.0})
     argo.health = "Progressing"
     assert run(kube) == FAILED
     outcome = kube.outcome(UP)

@@ -12,6 +12,7 @@ from reconciler.adapters.kube.resources import CONFIG_MAPS, JOBS, NAMESPACES, PO
 from reconciler.bridge import job as bridge_job
 from reconciler.bridge.exits import DONE, FAILED, REPEAT, Terminated
 from reconciler.bridge.job import run_job
+from reconciler.bridge.say import say
 from reconciler.core import labels
 from reconciler.core.errors import NotAllowed, NotFound, TenantctlError, Unavailable, Unprocessable
 from reconciler.core.job_copy import copy_name
@@ -328,7 +329,8 @@ def test_a_silent_api_server_means_repeat_me(kube: Any, world: Any) -> None:
         run_job(kube, world, STEP)
 
 
-def test_a_create_that_was_done_without_an_answer(kube: Any, world: Any) -> None:
+def test_a_create_that_was_done_without_an_answer(kube: Any, world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.bridge.patience.SECONDS", 30.0)
     kube.on_resume = controller(kube, pod())
     create = kube.create
 
@@ -428,9 +430,13 @@ def test_a_person_sees_why_nothing_happens(kube: Any, world: Any, monkeypatch: p
     stuck = pod()
     stuck["status"] = {"phase": "Pending", "containerStatuses": [waiting]}
     controller(kube, stuck, condition="")({})
-    kube.on_resume = lambda job: threading.Timer(
-        0.3, lambda: controller(kube, condition="Failed", reason="DeadlineExceeded")({})
-    ).start()
+
+    def told(text: str) -> None:
+        say(text)
+        if text.startswith("waiting:"):
+            controller(kube, condition="Failed", reason="DeadlineExceeded")({})
+
+    monkeypatch.setattr("reconciler.bridge.watch.say", told)
     assert run_job(kube, world, STEP) == FAILED
     assert "waiting: pod pod-1: container main: ImagePullBackOff: no such image" in capfd.readouterr().out
     assert kube.outcome().message.endswith("no such image")

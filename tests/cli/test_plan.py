@@ -29,7 +29,7 @@ WORDS = ["plan", "--against", "empty"]
 def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small fleet in one commit, which is the current folder."""
     shutil.copytree(SMALLEST, tmp_path, dirs_exist_ok=True)
-    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "init", "--quiet", "--initial-branch=trunk")
     commit(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path

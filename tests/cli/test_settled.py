@@ -54,6 +54,7 @@ def test_a_new_one_is_waited_for(ready: bool, code: int, capsys: pytest.CaptureF
 
 def test_one_that_nobody_has_looked_at_is_not_settled() -> None:
     cluster: Any = Cluster(conditions=())
+    cluster.looks = LATER
     with pytest.raises(TimedOut, match="acme/new: not looked at yet"):
         wait_settled(cluster, [], "mark", 0.05, [NEW])
 

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import watchfiles
 
 from reconciler.adapters.git import Repository
 from reconciler.controller import source as source_module
@@ -17,7 +19,7 @@ from reconciler.core.errors import SourceUnavailable, TenantctlError
 from reconciler.core.names import Key
 
 REGIONS = "apiVersion: tenantctl.io/v1\nkind: RegionList\nspec: {regions: [{name: eu-west}]}\n"
-WAIT = 10
+WAIT = 60
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -68,6 +70,22 @@ def test_a_commit_to_a_watched_repository_is_told_without_an_interval(folder: Pa
     with running(folder, watched=True, interval=3600) as (_, told):
         assert revision(told) == first
         assert revision_after(folder, "second", told)
+
+
+def test_what_is_committed_before_the_watch_stands_is_told_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, real = threading.Event(), watchfiles.watch
+
+    def late(*paths: Any, **options: Any) -> Any:
+        gate.wait(WAIT)
+        yield from real(*paths, **options)
+
+    monkeypatch.setattr(watchfiles, "watch", late)
+    first = commit(folder, "first")
+    with running(folder, watched=True, interval=3600) as (_, told):
+        assert revision(told) == first
+        second = commit(folder, "second")
+        gate.set()
+        assert revision(told) == second
 
 
 def revision_after(folder: Path, name: str, told: "queue.Queue[Desired | str]") -> bool:
@@ -122,7 +140,9 @@ def test_a_missing_branch_is_trouble_and_passes(folder: Path) -> None:
         assert "has no commit 'main'" in str(told.get(timeout=WAIT))
         assert source.trouble
         first = commit(folder, "first")
-        assert revision(told) == first
+        while isinstance(found := told.get(timeout=WAIT), str):
+            assert "has no commit 'main'" in found  # git's lock of the branch was there before the branch
+        assert found.revision == first
         assert source.trouble == ""
 
 

@@ -186,7 +186,19 @@ def test_who_sends_nothing_is_cut_off_and_takes_nobodys_place_for_long(
         assert [connection.recv(1000) for connection in idle] == [b""] * AT_ONCE
         for connection in idle:
             connection.close()
-        assert sender.github(PUSH)[0] == 202
+        monkeypatch.setattr(webhook, "SECONDS", float(WAIT))
+        assert answered(sender) == 202
+
+
+def answered(sender: Sender) -> int:
+    """The answer, once one of the places is free again."""
+    end = time.monotonic() + WAIT
+    while True:
+        try:
+            return sender.github(PUSH)[0]
+        except OSError:
+            if time.monotonic() > end:
+                raise
 
 
 def test_more_at_once_than_there_are_places_are_sent_away(looks: Looks) -> None:

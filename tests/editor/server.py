@@ -54,7 +54,7 @@ def program() -> list[str]:
     programs = node()
     environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     with locked(folder.with_suffix(".lock")):
-        if not script.exists():
+        if not (folder / "installed").exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             for pin in pins:
@@ -62,6 +62,7 @@ def program() -> list[str]:
             words = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
             done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
+            (folder / "installed").touch()
     return [str(programs / "node"), str(script), "--stdio"]
 
 

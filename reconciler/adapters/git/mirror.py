@@ -45,7 +45,8 @@ TIDY_AGAIN_SECONDS = 24 * 3600  # after it failed
 def make(url: str, cache: Path) -> Path:
     """The folder of the mirror of `url`, made if it is new; nothing is fetched yet."""
     folder = cache / f"{hashlib.sha256(url.encode()).hexdigest()[:20]}.git"
-    if not (folder / "HEAD").exists():
+    # `git init` writes these one after the other: one that is being made is waited for.
+    if not all((folder / name).exists() for name in ("HEAD", "config", "objects", "refs")):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with _alone(folder):

@@ -116,6 +116,8 @@ class Reflector:
         path = self._resource.path(self._namespace)
         with self._kube.stream(path, query, SILENCE_SECONDS) as response:
             self._response = response
+            if self._stopped.is_set():  # before there was a response that could be ended
+                return
             self._say("")
             try:
                 for line in lines(response):

@@ -96,9 +96,11 @@ def command_lines() -> Iterator[set[str]]:
 
     thread = threading.Thread(target=look)
     thread.start()
-    yield seen
-    ended.set()
-    thread.join()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        thread.join()
 
 
 def written(folder: Path) -> str:

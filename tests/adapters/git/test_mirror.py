@@ -1,5 +1,6 @@
 """Mirrors of remote repositories: fetched hardened, with a time limit, and without credentials in any message."""
 
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -78,6 +79,19 @@ def test_a_mirror_that_is_broken_is_said_with_what_to_do(work: Work, tmp_path: P
         Repository.open(url, cache=cache)
 
 
+@pytest.mark.parametrize("there", [("HEAD",), ("HEAD", "config")], ids=str)
+def test_a_mirror_that_somebody_began_to_make_is_finished(work: Work, tmp_path: Path, there: tuple[str, ...]) -> None:
+    """Another process that is at it just now, or one that was killed: git writes HEAD first, and objects last."""
+    made = mirror.make(f"file://{work.path}", tmp_path / "made")
+    begun = tmp_path / "cache" / made.name
+    begun.mkdir(parents=True)
+    for name in there:
+        shutil.copy(made / name, begun)
+    with Repository.open(f"file://{work.path}", cache=tmp_path / "cache") as opened:
+        opened.fetch()
+        assert opened.resolve("main") == work.git("rev-parse", "main")
+
+
 def test_objects_that_are_broken_are_said_with_what_to_do(opened: Repository) -> None:
     opened.fetch()
     for pack in opened.path.glob("objects/pack/*.pack"):
@@ -125,12 +139,13 @@ def test_the_callers_own_configuration_counts_below_ours(
 
 
 def test_a_silent_remote_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mirror, "FETCH_TIMEOUT_SECONDS", 1)
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"git://127.0.0.1:{server.getsockname()[1]}/fleet.git"
-        start = time.monotonic()
-        with Repository.open(url, cache=tmp_path) as opened, pytest.raises(SourceUnavailable):
-            opened.fetch()
+        with Repository.open(url, cache=tmp_path) as opened:
+            monkeypatch.setattr(mirror, "FETCH_TIMEOUT_SECONDS", 1)
+            start = time.monotonic()
+            with pytest.raises(SourceUnavailable):
+                opened.fetch()
     assert time.monotonic() - start < 20
 
 

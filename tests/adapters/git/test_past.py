@@ -202,14 +202,14 @@ def test_past_the_limit_only_the_very_same_files_are_found(
     }
 
 
-def slow_git(folder: Path, monkeypatch: pytest.MonkeyPatch, pattern: str) -> None:
+def slow_git(folder: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, seconds: float) -> None:
     """Put a git before the real one that hangs where its arguments match."""
     script = folder / "bin" / "git"
     script.parent.mkdir()
     script.write_text(f'#!/bin/sh\ncase "$*" in {pattern}) exec sleep 60;; esac\nexec {shutil.which("git")} "$@"\n')
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(past, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(past, "TIMEOUT_SECONDS", seconds)
 
 
 def test_what_takes_too_long_is_asked_more_simply(
@@ -218,7 +218,7 @@ def test_what_takes_too_long_is_asked_more_simply(
     before = work.git("rev-parse", "HEAD")
     work.git("mv", PRODUCTION, "tenants/acme/prod.yaml")
     moved = work.commit_index()
-    slow_git(tmp_path, monkeypatch, '*"--find-renames -l"*')
+    slow_git(tmp_path, monkeypatch, '*"--find-renames -l"*', 5)
     assert opened.renames(before, moved) == {PRODUCTION: "tenants/acme/prod.yaml"}
 
 
@@ -226,7 +226,7 @@ def test_what_takes_too_long_all_the_same_is_unavailable(
     work: Work, opened: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     first, second = work.git("rev-parse", "HEAD"), work.commit(staging=environment("staging"))
-    slow_git(tmp_path, monkeypatch, "*diff-tree*|*merge-base*")
+    slow_git(tmp_path, monkeypatch, "*diff-tree*|*merge-base*", 0.3)
     with pytest.raises(SourceUnavailable, match="did not complete"):
         opened.renames(first, second)
     with pytest.raises(SourceUnavailable, match="did not complete"):
