@@ -28,7 +28,7 @@ def command() -> None:
 command.add_command(run_command)
 
 
-@command.command("list")
+@command.command("list", short_help="List the admin processes of all regions.")
 @click.option("--region", metavar="REGION", help="Only those of this region.")
 @repository_options
 @cluster_options

@@ -28,7 +28,7 @@ def command() -> None:
     """Show everything known about one environment."""
 
 
-@command.command(name="environment")
+@command.command(name="environment", short_help="Show everything known about one environment.")
 @click.argument("key", type=KEY)
 @namespace_option
 @cluster_options

@@ -34,7 +34,11 @@ def command() -> None:
 command.add_command(run_command)
 
 
-@command.command("list", epilog="Example:  tenantctl jobs list --all-regions -o wide")
+@command.command(
+    "list",
+    short_help="List the lifecycle Jobs of a cluster, or of all regions.",
+    epilog="Example:  tenantctl jobs list --all-regions -o wide",
+)
 @cluster_options
 @click.option("-n", "--namespace", metavar="NAMESPACE", help="Only Jobs of this namespace, which is the service.")
 @click.option("--all-regions", is_flag=True, help="Those of all regions of the fleet.")
@@ -137,7 +141,11 @@ class Source:
     named: bool = True
 
 
-@command.command("lint", epilog="Example:  tenantctl jobs lint deploy/   ·   helm template . | tenantctl jobs lint -")
+@command.command(
+    "lint",
+    short_help="Check manifests of lifecycle Jobs, without a cluster.",
+    epilog="Example:  tenantctl jobs lint deploy/   ·   helm template . | tenantctl jobs lint -",
+)
 @click.argument("paths", nargs=-1, required=True)
 @annotation_option
 @output_option(*FORMATS, "wide")

@@ -29,7 +29,11 @@ INTERRUPTED = 130
 NO_COMMIT = "0" * 40
 
 
-@click.command("run", epilog="Example:  tenantctl jobs run billing/billing-lifecycle --param seats=250 --twice")
+@click.command(
+    "run",
+    short_help="Run a lifecycle Job for a made-up environment.",
+    epilog="Example:  tenantctl jobs run billing/billing-lifecycle --param seats=250 --twice",
+)
 @click.argument("job", metavar="NAMESPACE/JOB")
 @click.option("--verb", default=Verb.UPSERT.value, show_default=True, help="What it is to do; one that it has.")
 @click.option("--tenant", default="made-up", show_default=True, metavar="NAME", help="TENANT.")

@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from reconciler.cli.options import KEY
 from reconciler.cli.output import data, note
+from reconciler.cli.parameters import parameter
 
 if TYPE_CHECKING:
     from reconciler.core.desired import Desired
@@ -22,11 +23,15 @@ T = TypeVar("T")
 def command() -> None:
     """Write the declaration of a tenant or an environment; nothing that is there is ever overwritten.
 
-    What is needed and not said is asked for on a terminal, and named elsewhere. What would be invalid is not written.
+    On a terminal the rest is asked for. What would be invalid is not written.
     """
 
 
-@command.command("fleet", epilog="Example:  tenantctl new fleet --region eu-west --region us-east=my-context")
+@command.command(
+    "fleet",
+    short_help="Make this repository one of declarations.",
+    epilog="Example:  tenantctl new fleet --region eu-west --region us-east=my-context",
+)
 @click.option(
     "--region",
     "regions",
@@ -42,7 +47,7 @@ def fleet(regions: tuple[str, ...]) -> int:
     from reconciler.core.editor import EXTENSIONS, settings
     from reconciler.core.skeleton import NewFleet
 
-    root = Path.cwd()
+    root = _new_root()
     named = _each_once([(name, context) for name, _, context in (text.partition("=") for text in regions)], "--region")
     files = {
         "providers/regions.yaml": NewFleet(named).text,
@@ -51,7 +56,36 @@ def fleet(regions: tuple[str, ...]) -> int:
         ".vscode/extensions.json": as_json(EXTENSIONS) + "\n",
         "tenants/.gitkeep": "",
     }
+    _same_regions(root, named)
     return _write(root, files, ["providers/regions.yaml"], note_there=True)
+
+
+def _new_root() -> Path:
+    """Here. Raises Refused inside of a repository of declarations: what is written there would be one of its own."""
+    from reconciler.cli.fleet_root import fleet_root
+    from reconciler.core.errors import Refused
+    from reconciler.core.tree import REGIONS_FILE, TENANTS
+
+    here, root = Path.cwd(), fleet_root()
+    if root != here and ((root / TENANTS).is_dir() or (root / REGIONS_FILE).is_file()):
+        raise Refused(f"the declarations of {root} are here already; do it there")
+    return here
+
+
+def _same_regions(root: Path, named: Mapping[str, str]) -> None:
+    """Raises Refused where the regions are written down already, and not all that are named."""
+    from reconciler.adapters.files import desired
+    from reconciler.core.errors import Refused
+    from reconciler.core.skeleton import NewFleet
+    from reconciler.core.tree import REGIONS_FILE
+
+    if not (root / REGIONS_FILE).is_file():
+        return
+    there = desired(root, [])
+    missing = {name: context for name, context in named.items() if name not in there.regions}
+    if missing and not any(found.path == REGIONS_FILE for found in there.findings):
+        lines = NewFleet(missing).entries
+        raise Refused("\n".join([f"{REGIONS_FILE} is there already; add to its regions:", *lines]))
 
 
 @command.command("tenant", epilog="Example:  tenantctl new tenant acme --owner team-acme@example.com --region eu-west")
@@ -111,7 +145,8 @@ def environment(
     _absent(root, path)
     if not (root / f"tenants/{key.tenant}/tenant.yaml").is_file():
         raise UsageError(f"there is no tenant {key.tenant}; first: tenantctl new tenant {key.tenant}")
-    settings = tuple(_each_once([_parameter(text) for text in parameters], "--parameter").items())
+    read = [parameter(text, "--parameter") for text in parameters]
+    settings = tuple(_each_once(read, "--parameter").items())
     if _asks():
         region = region or _region(desired(root, [key.tenant]), "Region", "the tenant's default")
         tier = tier or click.prompt("Tier (empty: the tenant's default)", default="", show_default=False, err=True)
@@ -145,20 +180,6 @@ def _each_once(pairs: Sequence[tuple[str, T]], option: str) -> dict[str, T]:
     if twice is not None:
         raise click.BadParameter(f"'{twice}' is said twice; say it once", param_hint=option)
     return dict(pairs)
-
-
-def _parameter(text: str) -> tuple[str, Any]:
-    """NAME=VALUE; a value that is a JSON number, true or false is one, anything else is text."""
-    from reconciler.core import plain_json
-
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise click.BadParameter(f"'{text}' is no NAME=VALUE", param_hint="--parameter")
-    try:
-        read = plain_json.loads(value)
-    except ValueError:
-        return name, value
-    return name, read if isinstance(read, (str, int, float, bool)) else value
 
 
 def _absent(root: Path, path: str) -> None:

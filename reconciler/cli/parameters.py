@@ -7,17 +7,18 @@ from reconciler.core.errors import UsageError
 from reconciler.core.scalar import plain
 
 
-def parameter(text: str) -> tuple[str, Any]:
+def parameter(text: str, option: str = "--param") -> tuple[str, Any]:
     """A parameter as YAML in a declaration means it: `250` is a number, `"250"` a text. Raises UsageError."""
     name, separator, value = text.partition("=")
     if not separator:
-        raise UsageError(f"--param {text}: write NAME=VALUE")
+        raise UsageError(f"{option} {text}: write NAME=VALUE")
     if value.startswith('"'):
         try:
             return name, str(json.loads(value))
         except ValueError as error:
-            raise UsageError(f"--param {name}: {error}") from error
+            raise UsageError(f"{option} {name}: {error}") from error
     read, _, message = plain(value)
     if message:
-        raise UsageError(f"--param {name}: {message}")
+        shell = f"""{option} '{name}="{value}"'"""  # its quotes would go to the shell
+        raise UsageError(f"{option} {name}: {message}; for a text, in a shell: {shell}")
     return name, "" if value == "" else read

@@ -35,7 +35,9 @@ EXAMPLES = "Examples:  tenantctl plan   ·   tenantctl plan --from main --to HEA
 @click.option("--from", "base", metavar="REV", help="Compare with this commit, which stands for what is applied.")
 @click.option("--to", "head", metavar="REV", help="The commit that --from is compared with.  [default: --ref]")
 @click.option("--merge-base", is_flag=True, help="Compare with the last commit that --from and --to have in common.")
-@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to do.")
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="Exit with 2 when there is something to do; what is held does not count."
+)
 @output_option("text", "json", "yaml", "name", "markdown", "github")
 def command(
     repository: str,
@@ -52,7 +54,7 @@ def command(
     """Show what would be done, and what is held and why. Nothing is changed.
 
     It is the same decision that the controller makes, so the preview is the deed. With --from, what one commit changes
-    compared with another: from git alone, without a cluster.
+    compared with another: from git alone, without a cluster. ~ is an upsert, > a move, - a decommission, ! is held.
 
     -o github prints annotations for a pull request's files; where GITHUB_STEP_SUMMARY is set, the plan goes there too.
     """

@@ -32,7 +32,9 @@ Selection = dict[Path, list[str]]
     epilog="Examples:  tenantctl validate   ·   tenantctl validate tenants/acme/production.yaml -o github",
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--staged", is_flag=True, help="Only PATHS, and what git is about to remove: for a hook before commits.")
+@click.option(
+    "--staged", is_flag=True, help="Only PATHS (name them), and what git is about to remove: for a hook before commits."
+)
 @output_option(*FORMATS, "wide")
 def command(paths: tuple[Path, ...], staged: bool, output: str) -> int:
     """Check declarations, all of them, without a cluster.
@@ -45,7 +47,7 @@ def command(paths: tuple[Path, ...], staged: bool, output: str) -> int:
     if staged:
         _add_removed(selection)
     if not selection:
-        out.note("nothing to check")
+        out.note(f"nothing to check{': --staged looks at the PATHS that are named' if staged else ''}")
         return 0
     validation = _validate(selection)
     shown = _render(validation, output)
@@ -89,7 +91,9 @@ def _locate(path: Path) -> tuple[Path, str]:
     """The root that a path belongs to, and the path from there (empty: all of it)."""
     whole = Path(os.path.normpath(path.absolute()))
     if not os.path.lexists(whole):
-        raise UsageError(f"{path}: no such file or folder; run it where {TENANTS}/ is, or name a path")
+        raise UsageError(
+            f"{path}: no such file or folder; run it where {TENANTS}/ is, name a path, or begin: tenantctl new fleet"
+        )
     roots = [parent for parent in whole.parents if _top(whole, parent) in (TENANTS, PROVIDERS)]
     complete = [root for root in roots if (root / REGIONS_FILE).is_file()]
     if roots:

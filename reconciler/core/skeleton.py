@@ -39,6 +39,12 @@ class NewTenant:
         return "\n".join([*_head(Kind.TENANT, f"{{name: {_flow(self.name)}}}"), *lines, ""])
 
 
+PROTECTION = {
+    True: "the default: nothing is taken away",
+    False: "a commit that removes it takes it away, with its data",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class NewEnvironment:
     """What is said of a new environment; `protected` None leaves it at the default."""
@@ -59,7 +65,7 @@ class NewEnvironment:
             _field("region", self.region, "eu-west", "changing it moves the environment, with its data"),
             _field("tier", self.tier, "standard", "a name that your services know"),
             _field("services", list(self.services), ["billing"], "only these; without it all that take part"),
-            _field("deletionProtection", self.protected, True, "the default: nothing is taken away"),
+            _field("deletionProtection", self.protected, True, PROTECTION[self.protected is not False]),
             _field("expiresAt", self.expires_at, "2030-01-31T00:00:00Z", "past it, you are asked to remove it"),
             _field("parameters", parameters, {"seats": 10}, "handed to every service; never secrets"),
         ]
@@ -79,9 +85,13 @@ class NewFleet:
     def text(self) -> str:
         """Its `providers/regions.yaml`."""
         head = f"# yaml-language-server: $schema=../schemas/{Kind.REGIONS.file}"
-        lines = [_region(name, context) for name, context in self.regions.items()]
         start = [head, f"apiVersion: {API_GROUP}/{API_VERSION}", "kind: RegionList", "spec:", "  regions:"]
-        return "\n".join([*start, *lines, ""])
+        return "\n".join([*start, *self.entries, ""])
+
+    @property
+    def entries(self) -> list[str]:
+        """The lines of its regions."""
+        return [_region(name, context) for name, context in self.regions.items()]
 
 
 def _region(name: str, context: str) -> str:

@@ -43,6 +43,8 @@ def test_a_repository_from_nothing_is_valid(fleet: Path, capsys: pytest.CaptureF
     assert (declared.region, declared.tier, declared.services) == ("eu-west", "premium", ("billing",))
     assert declared.parameters == {"seats": 250, "locale": "nl-BE"}
     assert declared.policy.deletion_protection is False
+    (line,) = [line for line in (fleet / "tenants/acme/production.yaml").read_text().splitlines() if "deletion" in line]
+    assert "nothing is taken away" not in line
     assert desired.regions["us-east"].context == "us"
     assert run(["schema", "--check", "schemas"]) == 0
 
@@ -64,7 +66,14 @@ def test_from_a_folder_below_it_goes_to_the_root(fleet: Path, monkeypatch: pytes
         (["tenant", "globex", "--owner", "#x@example.com"], 3, "owners is not allowed; write an e-mail address"),
         (["environment", "acme/production"], 3, "'region' is missing"),
         (["environment", "acme/production", "--region", "mars"], 3, "'mars' is not one of eu-west, us-east"),
-        (["environment", "acme/production", "--region", "eu-west", "--parameter", "x"], 64, "is no NAME=VALUE"),
+        (["environment", "acme/production", "--region", "eu-west", "--parameter", "x"], 64, "write NAME=VALUE"),
+        (["environment", "acme/x", "--parameter", "v=1.10"], 64, """in a shell: --parameter 'v="1.10"'"""),
+        (["environment", "acme/x", "--parameter", "v=no"], 64, "is a boolean to some readers"),
+        (
+            ["fleet", "--region", "eu-west", "--region", "mars=m"],
+            6,
+            "add to its regions:\n    - {name: mars, context: m}\n",
+        ),
         (
             ["environment", "acme/production", "--region", "eu-west", "--parameter", "X=1"],
             3,
@@ -110,11 +119,34 @@ def test_a_disk_that_is_full_leaves_no_half_of_a_file(fleet: Path) -> None:
     assert not (fleet / "tenants/acme/production.yaml").exists()
 
 
+def test_regions_that_cannot_be_read_are_left_to_validate(fleet: Path) -> None:
+    (fleet / "providers/regions.yaml").write_text("garbage")
+    assert run(["new", "fleet", "--region", "mars"]) == 0
+    assert (fleet / "providers/regions.yaml").read_text() == "garbage"
+
+
+@pytest.mark.parametrize("folder", ["tenants", "tenants/acme", "providers"])
+def test_no_fleet_is_made_inside_of_a_fleet(
+    fleet: Path, folder: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(fleet.rglob("*"))
+    monkeypatch.chdir(fleet / folder)
+    assert run(["new", "fleet", "--region", "eu-west"]) == 6
+    assert f"the declarations of {fleet} are here already" in capsys.readouterr().err
+    assert sorted(fleet.rglob("*")) == before
+
+
+def test_what_is_written_means_what_was_typed(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [word for text in ('v="1.10"', "n=5", "t=true", 's="5"') for word in ("--parameter", text)]
+    assert run(["new", "environment", str(ACME), "--region", "eu-west", *words]) == 0
+    assert files.desired(fleet).environments[ACME].parameters == {"v": "1.10", "n": 5, "t": True, "s": "5"}
+
+
 def test_a_second_fleet_leaves_what_is_there(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (fleet / ".vscode/settings.json").write_text("{}")
     (fleet / "schemas/tenant.v1.json").unlink()
     capsys.readouterr()
-    assert run(["new", "fleet", "--region", "mars"]) == 0
+    assert run(["new", "fleet", "--region", "eu-west"]) == 0
     out, err = capsys.readouterr()
     assert out == "schemas/tenant.v1.json\n"
     assert "providers/regions.yaml is there already: left as it is" in err

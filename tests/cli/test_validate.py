@@ -309,7 +309,7 @@ def test_staged_judges_what_is_about_to_be_removed(fleet: Path, capsys: pytest.C
     assert run(["validate", "--staged"]) == 0, "before the first commit nothing can be removed"
     git(fleet, "commit", "--quiet", "--message", "x")
     assert run(["validate", "--staged"]) == 0
-    assert capsys.readouterr().err == "nothing to check\n" * 2
+    assert capsys.readouterr().err == "nothing to check: --staged looks at the PATHS that are named\n" * 2
     git(fleet, "rm", "--quiet", "tenants/acme/tenant.yaml")
     assert run(["validate", "--staged", "-o", "name"]) == 3
     assert paths(capsys) == {"tenants/acme/tenant.yaml"}
