@@ -1,7 +1,7 @@
 """`tenantctl approve`: let held actions go on, a move without its source, or a commit that is not trusted by itself."""
 
 import re
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -135,16 +135,13 @@ def _approved(kube: "Kube", plan: "Plan", key: "Key") -> bool:
     """Whether a planned action goes on because it was approved."""
     import time
 
-    from reconciler.cli.records import record_of
+    from reconciler.cli.records import find_record
     from reconciler.core.approval import Approval
-    from reconciler.core.errors import NotFound
 
-    actions = [action for action in plan.actions if action.key == key]
-    try:
-        approval = Approval.load(record_of(kube, key).approval) if actions else None
-    except NotFound:
-        return False
-    return approval is not None and approval.lifts(actions[0], time.time())
+    action = next((action for action in plan.actions if action.key == key), None)
+    record = find_record(kube, key) if action else None
+    approval = Approval.load(record.approval) if record else None
+    return bool(action and approval and approval.lifts(action, time.time()))
 
 
 def _not_held(desired: "Desired", plan: "Plan", keys: "list[Key]") -> str:
@@ -173,18 +170,12 @@ def _sorted_out(
             left.append((hold, why))
         else:
             lifted.setdefault(hold.key, hold)
-    while halves := [key for key in lifted if _half(plan, key, lifted)]:
-        left += [(lifted.pop(key), f"it may be {_half(plan, key, lifted)} renamed: approve both") for key in halves]
-    return list(lifted.values()), left
-
-
-def _half(plan: "Plan", key: "Key", lifted: "Container[Key]") -> "Key | None":
-    """The other half of what looks like a rename, if that stays held: once a new one is applied, it may not look so any
-    more, and the old one would go without anybody's word.
-    """
+    # Half of what looks like a rename is not lifted while the other stays held: once a new one is applied, it may not
+    # look so any more, and the old one would go without anybody's word.
     twins = {hold.key: hold.twin for hold in plan.holds if hold.twin}
-    twin = twins.get(key)
-    return twin if twin in twins and twin not in lifted else None
+    while halves := [key for key in lifted if twins.get(key) in twins.keys() - lifted.keys()]:
+        left += [(lifted.pop(key), f"it may be {twins[key]} renamed: approve both") for key in halves]
+    return list(lifted.values()), left
 
 
 def _recorded(kube: "Kube", key: "Key") -> bool:

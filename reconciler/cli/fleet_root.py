@@ -12,8 +12,12 @@ def fleet_root() -> Path:
     folders = [here, *here.parents]
     top = next((index for index, folder in enumerate(folders) if (folder / ".git").exists()), 0)
     within = folders[: top + 1]
-    found = (folder for folder in within if (folder / REGIONS_FILE).is_file() or (folder / TENANTS).is_dir())
-    return next(found, within[-1])
+    return next(filter(has_declarations, within), within[-1])
+
+
+def has_declarations(folder: Path) -> bool:
+    """Whether a folder is the root of declarations."""
+    return (folder / REGIONS_FILE).is_file() or (folder / TENANTS).is_dir()
 
 
 def unlinked(root: Path, path: str) -> Path:

@@ -62,12 +62,11 @@ def fleet(regions: tuple[str, ...]) -> int:
 
 def _new_root() -> Path:
     """Here. Raises Refused inside of a repository of declarations: what is written there would be one of its own."""
-    from reconciler.cli.fleet_root import fleet_root
+    from reconciler.cli.fleet_root import fleet_root, has_declarations
     from reconciler.core.errors import Refused
-    from reconciler.core.tree import REGIONS_FILE, TENANTS
 
     here, root = Path.cwd(), fleet_root()
-    if root != here and ((root / TENANTS).is_dir() or (root / REGIONS_FILE).is_file()):
+    if root != here and has_declarations(root):
         raise Refused(f"the declarations of {root} are here already; do it there")
     return here
 

@@ -7,10 +7,10 @@ patterns that match, the last one counts.
 from collections.abc import Mapping
 
 from reconciler.core.names import Key
+from reconciler.core.tree import PROVIDERS, TENANTS
 
 BEGIN = "# BEGIN tenantctl codeowners: made of `owners`; change it there, then run: tenantctl codeowners --write"
 END = "# END tenantctl codeowners"
-OURS = ("tenants", "providers")
 Owners = tuple[str, ...]
 
 
@@ -38,8 +38,7 @@ def merged(text: str, ours: str) -> str:
     end = "\r\n" if text.partition("\n")[0].endswith("\r") else "\n"
     ours = ours.replace("\n", end) + end.removesuffix("\n")
     lines = text.removesuffix("\n").split("\n") if text else []
-    begins = [n for n, line in enumerate(lines) if line.startswith(BEGIN.partition(":")[0])]
-    ends = [n for n, line in enumerate(lines) if line.startswith(END)]
+    begins, ends = _marks(lines)
     if not begins and not ends:
         gap = [end.removesuffix("\n")] if lines and lines[-1].strip() else []
         return "\n".join([*lines, *gap, ours, ""])
@@ -48,14 +47,20 @@ def merged(text: str, ours: str) -> str:
     return "\n".join([*lines[: begins[0]], ours, *lines[ends[0] + 1 :], ""])
 
 
+def _marks(lines: list[str]) -> tuple[list[int], list[int]]:
+    """The lines that begin our block, and those that end it."""
+    begins = [n for n, line in enumerate(lines) if line.startswith(BEGIN.partition(":")[0])]
+    return begins, [n for n, line in enumerate(lines) if line.startswith(END)]
+
+
 def below(text: str) -> list[tuple[int, str]]:
     """The rules below our block that may match what ours match, by number: where both do, ours do not count.
 
     A pattern that begins in another folder is none. Nothing is below a block that owns nothing.
     """
     lines = text.split("\n")
-    ends = [n for n, line in enumerate(lines) if line.startswith(END)]
-    if not ends or lines[ends[-1] - 1].startswith(BEGIN.partition(":")[0]):
+    begins, ends = _marks(lines)
+    if not ends or ends[-1] - 1 in begins:
         return []
     rules = enumerate(lines[ends[-1] + 1 :], ends[-1] + 2)
     return [(number, line.strip()) for number, line in rules if _may_match(line.strip())]
@@ -67,4 +72,4 @@ def _may_match(rule: str) -> bool:
     pattern = rule.split()[0]
     first = pattern.removeprefix("/").partition("/")[0]
     anchored = "/" in pattern.rstrip("/")
-    return not anchored or first in OURS or any(letter in first for letter in "*?\\")
+    return not anchored or first in (TENANTS, PROVIDERS) or any(letter in first for letter in "*?\\")
