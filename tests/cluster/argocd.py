@@ -109,15 +109,8 @@ def forget(argo: ArgoCD, other: Cluster) -> None:
 def settings(argo: ArgoCD, changes: Mapping[str, str | None]) -> None:
     """Changes keys of its settings (`argocd-cm`), which it reads again at once; None takes a key away."""
     patch = json.dumps({"data": dict(changes)})
-    kubectl(
-        _running(argo),
-        "patch",
-        "configmap",
-        "argocd-cm",
-        f"--namespace={NAMESPACE}",
-        "--type=merge",
-        f"--patch={patch}",
-    )
+    running = _running(argo)
+    kubectl(running, "patch", "configmap", "argocd-cm", f"--namespace={NAMESPACE}", "--type=merge", f"--patch={patch}")
 
 
 def pause(argo: ArgoCD) -> None:

@@ -3,7 +3,7 @@
 import queue
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -83,13 +83,16 @@ def test_what_is_committed_before_the_watch_stands_is_told_too(folder: Path, mon
     first = commit(folder, "first")
     with running(folder, watched=True, interval=3600) as (_, told):
         assert revision(told) == first
-        second = commit(folder, "second")
-        gate.set()
-        assert revision(told) == second
+        assert revision_after(folder, "second", told, gate.set)
 
 
-def revision_after(folder: Path, name: str, told: "queue.Queue[Desired | str]") -> bool:
-    return commit(folder, name) == revision(told)
+def revision_after(
+    folder: Path, name: str, told: "queue.Queue[Desired | str]", then: Callable[[], object] = object
+) -> bool:
+    """Whether a new commit is what is told next. `then` is called once it is there."""
+    committed = commit(folder, name)
+    then()
+    return committed == revision(told)
 
 
 def test_an_interval_finds_it_too(folder: Path) -> None:
@@ -103,9 +106,7 @@ def test_a_hint_is_enough(folder: Path) -> None:
     first = commit(folder, "first")
     with running(folder, watched=False, interval=3600) as (source, told):
         assert revision(told) == first
-        second = commit(folder, "second")
-        source.hint()
-        assert revision(told) == second
+        assert revision_after(folder, "second", told, source.hint)
 
 
 def test_a_request_is_answered_after_a_read_that_began_later(folder: Path) -> None:

@@ -27,6 +27,7 @@ from reconciler.core.desired import Desired
 from reconciler.core.errors import TenantctlError
 from reconciler.core.webhook import BODY_MAX
 from tests.controller.test_source import commit, git
+from tests.e2e.waiting import eventually
 from tests.gitserver import GitServer, serving
 
 SECRET = "a secret that is long enough"
@@ -187,18 +188,7 @@ def test_who_sends_nothing_is_cut_off_and_takes_nobodys_place_for_long(
         for connection in idle:
             connection.close()
         monkeypatch.setattr(webhook, "SECONDS", float(WAIT))
-        assert answered(sender) == 202
-
-
-def answered(sender: Sender) -> int:
-    """The answer, once one of the places is free again."""
-    end = time.monotonic() + WAIT
-    while True:
-        try:
-            return sender.github(PUSH)[0]
-        except OSError:
-            if time.monotonic() > end:
-                raise
+        assert eventually(lambda: sender.github(PUSH)[0], "one of the places to be free", WAIT) == 202
 
 
 def test_more_at_once_than_there_are_places_are_sent_away(looks: Looks) -> None:

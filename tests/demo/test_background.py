@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.adapters.git.test_process import gone
 from tests.demo import background
 from tests.e2e.waiting import eventually
 
@@ -24,14 +25,7 @@ def test_it_runs_until_it_is_stopped(tmp_path: Path) -> None:
     assert background.stop(mark)
     assert background.running(mark) is None
     assert not background.stop(mark)
-    eventually(lambda: ended(pid), "it to end", 20)  # its lock is free a moment before
-
-
-def ended(pid: int) -> bool:
-    try:
-        return b"Z" in Path(f"/proc/{pid}/stat").read_bytes()
-    except FileNotFoundError:
-        return True
+    eventually(lambda: gone(pid), "it to end", 20)  # its lock is free a moment before
 
 
 def test_a_pid_of_somebody_else_is_left_alone(tmp_path: Path) -> None:

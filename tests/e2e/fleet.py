@@ -88,12 +88,19 @@ class Fleet:
         assert done.stdout, done.stderr
         return dict(json.loads(done.stdout))
 
+    def holds_of(self, key: str) -> list[Json]:
+        """What the plan holds of an environment."""
+        return [hold for hold in self.plan()["holds"] if f"{hold['tenant']}/{hold['environment']}" == key]
+
     def approve(self, *keys: str) -> None:
         """Wait until something of each is held that an approval lifts, then approve the plan, as an operator does."""
         for key in keys:
-            self.eventually(key, lambda: _hold(self.plan(), key), "held for an approval")  # noqa: B023 - called at once
+            self.eventually(key, lambda: self._approvable(key), "held for an approval")  # noqa: B023 - called at once
         words = ("--repository", str(self.repository.folder), "--ref", "main", "--reason", "tests", "--yes")
         self.tenantctl("approve", self.plan()["id"], *words)
+
+    def _approvable(self, key: str) -> bool:
+        return any(HoldReason(hold["reason"]).approvable for hold in self.holds_of(key))
 
     def look(self, key: str) -> None:
         """Have the controller look at an environment, and wait until it has: what it had to do, it has begun."""
@@ -151,11 +158,6 @@ class Fleet:
         """Wait for the bridge pod of a run's lifecycle step, running."""
         found = lambda: [pod for pod in self.lab.pods_of_run(run) if is_bridge(pod)]  # noqa: E731
         return self.eventually(key, found, f"the bridge of {run} to run")[-1]
-
-
-def _hold(plan: Json, key: str) -> bool:
-    held = [hold for hold in plan["holds"] if f"{hold['tenant']}/{hold['environment']}" == key]
-    return any(HoldReason(hold["reason"]).approvable for hold in held)
 
 
 def is_bridge(pod: Json) -> bool:

@@ -156,6 +156,10 @@ class Lab:
         with self.kube.stream(path, {"container": container}, 20) as response:
             return response.read().decode()
 
+    def await_uninstalled(self) -> None:
+        """Wait until an installed reconciler has ended: it would make again what is swept away."""
+        eventually(lambda: not list(self.kube.list(PODS, CONTROL)), "the installed reconciler to end")
+
     # -- gates -----------------------------------------------------------------------------------------------------
 
     def running_pod(self, copy: Json) -> Json | None:

@@ -75,9 +75,9 @@ def _untouched(fleet: Fleet, key: str) -> Json:
 
 
 def _hold_of(fleet: Fleet, key: str) -> Json:
-    (hold,) = [hold for hold in fleet.plan()["holds"] if f"{hold['tenant']}/{hold['environment']}" == key]
+    (hold,) = fleet.holds_of(key)
     assert hold["reason"] == "Protected"
-    return dict(hold)
+    return hold
 
 
 def _applied_anew(fleet: Fleet, key: str, digest: str):

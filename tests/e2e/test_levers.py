@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.core.record import Record, conditions_by_type
 from tests.e2e.fleet import REGION, Fleet, message
-from tests.e2e.lab import Json, variables
+from tests.e2e.lab import variables
 from tests.e2e.service import GATE, QUICK, lifecycle_job
 
 pytestmark = pytest.mark.cluster
@@ -28,7 +28,7 @@ def test_a_suspended_environment_is_held_until_it_is_resumed(fleet: Fleet) -> No
     record = fleet.stalled(key, "Paused")
     assert "ticket 7" in message(record)
     assert f"tenantctl resume {key}" in message(record)
-    hold = hold_of(fleet, key)
+    (hold,) = fleet.holds_of(key)
     assert (hold["reason"], hold["action"], hold["until"]) == ("Paused", "UPSERT", None)
     assert f"{key}\n" in fleet.tenantctl("get", "environments", "--suspended", "-o", "name").stdout
     assert "ticket 7" in fleet.tenantctl("describe", "environment", key).stdout
@@ -132,11 +132,6 @@ def test_without_rights_the_exit_code_is_4(
         *words, *scope, "--kubeconfig", str(kubeconfig), "--context", lab.cluster.context, code=4
     )
     assert "system:serviceaccount:default:default" in done.stderr
-
-
-def hold_of(fleet: Fleet, key: str) -> Json:
-    (hold,) = [hold for hold in fleet.plan()["holds"] if f"{hold['tenant']}/{hold['environment']}" == key]
-    return dict(hold)
 
 
 def conditions(record: Record | None) -> dict[str, bool]:

@@ -36,8 +36,7 @@ def reachable(own_fleet: Fleet) -> Iterator[Fleet]:
     yield own_fleet
     own_fleet.lab.kube.delete(SECRETS, CONTROL, SECRET)
     install(own_fleet.lab.cluster)
-    gone = lambda: not list(own_fleet.lab.kube.list(PODS, CONTROL))  # noqa: E731
-    eventually(gone, "the installed reconciler to end: it would make again what is swept away")
+    own_fleet.lab.await_uninstalled()
 
 
 def deploy(fleet: Fleet, url: str, **credentials: str) -> None:

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.adapters.kube.resources import PODS, SECRETS
+from reconciler.adapters.kube.resources import SECRETS
 from tests.cluster.parallel import together
 from tests.e2e.command import ROOT
 from tests.e2e.fleet import Fleet
 from tests.e2e.lab import CONTROL
 from tests.e2e.regions import EAST, WEST, Regions
 from tests.e2e.service import QUICK, lifecycle_job
-from tests.e2e.waiting import eventually
 from tests.gitserver import serving
 
 pytestmark = pytest.mark.cluster
@@ -34,8 +33,7 @@ def deployed(both: Regions, moving: Fleet, tmp_path_factory: pytest.TempPathFact
         moving.tenantctl("install", *place)
         yield moving
     moving.tenantctl("install", "--no-reconciler")
-    gone = lambda: not list(west.kube.list(PODS, CONTROL))  # noqa: E731
-    eventually(gone, "the installed reconciler to end: it would make again what is swept away")
+    west.await_uninstalled()
     west.kube.delete(SECRETS, CONTROL, SECRET)
 
 

@@ -34,7 +34,7 @@ def test_git_and_its_helpers_end_when_time_is_over(tmp_path: Path) -> None:
         shell(f"sleep 600 & echo $! >{tmp_path}/helper; wait", seconds=3)
     assert time.monotonic() - begin < 20
     helper = (tmp_path / "helper").read_text().strip()
-    eventually(lambda: _gone(helper), "the helper to end", 20)
+    eventually(lambda: gone(helper), "the helper to end", 20)
 
 
 def test_a_helper_that_stays_keeps_nobody_waiting(tmp_path: Path) -> None:
@@ -73,7 +73,8 @@ def test_the_callers_repository_is_not_ours(monkeypatch: pytest.MonkeyPatch, tmp
     assert set(shell("env | grep -oE '^[A-Z_]+'").decode().split()).isdisjoint({*process.LOCAL} - {"GIT_PREFIX"})
 
 
-def _gone(pid: str) -> bool:
+def gone(pid: int | str) -> bool:
+    """Whether a process has ended, be it waited for or not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
     except FileNotFoundError:
