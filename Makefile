@@ -32,7 +32,7 @@ demo-down: $(STAMP) ## Remove what the demo made, and its cluster.
 
 test: lint quick ## Everything that is checked: lint, unit tests, then end to end on a real cluster.
 	@echo "==> end-to-end tests on a real cluster"
-	@$(RUN) -m pytest -m cluster tests
+	@$(RUN) -m pytest -m cluster --reruns 1 --max-suite-reruns 4 --rerun-show-tracebacks tests
 
 quick: $(STAMP) ## The tests that need no cluster.
 	@echo "==> tests without a cluster"

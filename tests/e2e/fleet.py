@@ -82,9 +82,13 @@ class Fleet:
         return tenantctl(*words, code=code, KUBECONFIG=files, TENANTCTL_CONTEXT=cluster.context)
 
     def plan(self) -> Json:
-        """The plan of what is declared now."""
+        """The plan of what is declared now.
+
+        Nobody commits meanwhile: what the plan has read would be behind what the controller has accepted by then.
+        """
         words = ("plan", "--repository", str(self.repository.folder), "--ref", "main", "-o", "json")
-        done = self.tenantctl(*words, code=None)
+        with self.repository.locked():
+            done = self.tenantctl(*words, code=None)
         assert done.stdout, done.stderr
         return dict(json.loads(done.stdout))
 
