@@ -83,9 +83,10 @@ class GitHistory:
             return known[1]
         try:
             follows, approved = (self._contains(commit, other) for other in (fleet.accepted, fleet.source))
+            behind = not follows and self._contains(fleet.accepted, commit)
         except SourceUnavailable as error:
             return Lineage(trouble=str(error))
-        self._lineage = (asked, Lineage(follows, approved))
+        self._lineage = (asked, Lineage(follows, approved, behind))
         return self._lineage[1]
 
     def _contains(self, commit: str, other: str) -> bool:

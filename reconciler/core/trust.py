@@ -17,11 +17,13 @@ SHORT = 12
 class Lineage:
     """What git says of the commit that is read: whether it contains the accepted commit, and the approved one.
 
+    `behind`: whether the accepted commit contains it, which is asked only where it does not follow.
     `trouble`: why git could not be asked. Without an accepted or an approved commit its answer counts for nothing.
     """
 
     follows: bool = False
     approved: bool = False
+    behind: bool = False
     trouble: str = ""
 
 
@@ -34,8 +36,7 @@ def untrusted(desired: Desired, fleet: Fleet, live_records: int, lineage: Lineag
     if lineage.trouble:
         return f"whether commit {commit[:SHORT]} can be trusted is not known: {lineage.trouble}"
     if fleet.accepted and not lineage.follows and not lineage.approved:
-        what = f"commit {commit[:SHORT]} does not contain {fleet.accepted[:SHORT]}, the last one that was accepted"
-        return f"{what} (history was rewritten, the repository is another one, or it is behind); {hint}"
+        return _strayed(commit[:SHORT], fleet.accepted[:SHORT], hint, behind=lineage.behind)
     if live_records and _is_empty(desired):
         environments = "1 environment is" if live_records == 1 else f"{live_records} environments are"
         return f"commit {commit[:SHORT]} declares nothing, and {environments} recorded; {hint}"
@@ -55,6 +56,16 @@ def accepted_after(desired: Desired, fleet: Fleet, live_records: int, lineage: L
     if fleet.source and (fleet.source == commit or lineage.approved):
         values[SOURCE] = None
     return values
+
+
+def _strayed(commit: str, accepted: str, hint: str, *, behind: bool) -> str:
+    last = f"{accepted}, the last one that was accepted"
+    if behind:
+        return (
+            f"commit {commit} is older than {last}: fetch, if this clone is behind; if the branch was set back, {hint}"
+        )
+    why = "history was rewritten, the repository is another one, or it is behind"
+    return f"commit {commit} does not contain {last} ({why}); {hint}"
 
 
 def _is_empty(desired: Desired) -> bool:
