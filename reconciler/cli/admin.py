@@ -7,7 +7,7 @@ import click
 
 from reconciler.cli import output as out
 from reconciler.cli.admin_run import command as run_command
-from reconciler.cli.options import annotation_option, cluster_options, output_option, repository_options
+from reconciler.cli.options import annotation_option, cluster_options, output_option, region_option, repository_options
 from reconciler.core.step import ADMIN
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ command.add_command(run_command)
 
 
 @command.command("list", short_help="List the admin processes of all regions.")
-@click.option("--region", metavar="REGION", help="Only those of this region.")
+@region_option("Only those of this region.")
 @repository_options
 @cluster_options
 @annotation_option

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import KEY, cluster_options
+from reconciler.cli.options import KEY, cluster_options, region_option, tenant_option
 from reconciler.cli.output import count, note
 from reconciler.core.step import ADMIN
 
@@ -25,8 +25,8 @@ tenantctl admin run reindex --tenant acme --param since=2027-01-01 --reason 'tic
 
 @click.command("run", epilog=EXAMPLES)
 @click.argument("words", metavar="NAME [TENANT/ENVIRONMENT]...", nargs=-1)
-@click.option("--tenant", metavar="TENANT", help="In all environments of this tenant.")
-@click.option("--region", metavar="REGION", help="In all environments that are in this region.")
+@tenant_option("In all environments of this tenant.")
+@region_option("In all environments that are in this region.")
 @click.option("--ring", type=int, metavar="RING", help="In all environments of this ring.")
 @click.option("--all", "everything", is_flag=True, help="In all environments.")
 @click.option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter; can be repeated.")

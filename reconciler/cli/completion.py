@@ -1,4 +1,4 @@
-"""`tenantctl completion`: scripts by which shells complete commands, options and environments."""
+"""`tenantctl completion`: scripts by which shells complete commands, options and names."""
 
 import click
 
@@ -11,7 +11,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.command(epilog="bash, zsh:  source <(tenantctl completion bash)   ·   fish:  tenantctl completion fish | source")
 @click.argument("shell", type=click.Choice(SHELLS))
 def command(shell: str) -> int:
-    """Print a script that makes a shell complete tenantctl's commands, options and environments."""
+    """Print a script that makes a shell complete tenantctl's commands, options, and names of what is declared."""
     from click.shell_completion import get_completion_class
 
     from reconciler.cli.main import root

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler.cli.get_rollouts import command as rollouts_command
-from reconciler.cli.options import KEY, Group, cluster_options, namespace_option, output_option
+from reconciler.cli.options import (
+    KEY,
+    Group,
+    cluster_options,
+    namespace_option,
+    output_option,
+    region_option,
+    tenant_option,
+)
 from reconciler.cli.output import as_json, as_yaml, count, data, note, table
 
 if TYPE_CHECKING:
@@ -41,8 +49,8 @@ command.add_command(rollouts_command, "rollouts")
 
 @command.command(name="environments", short_help="List recorded environments.")
 @click.argument("keys", type=KEY, nargs=-1)
-@click.option("--tenant", help="Only this tenant's.")
-@click.option("--region", help="Only those in this region.")
+@tenant_option("Only this tenant's.")
+@region_option("Only those in this region.")
 @click.option("--not-ready", is_flag=True, help="Only those that are not Ready.")
 @click.option("--suspended", is_flag=True, help="Only those for which nothing is launched now.")
 @click.option("--gone", is_flag=True, help="Also those that were decommissioned, as long as their record is kept.")
@@ -165,7 +173,7 @@ def _wide_cells(record: "Record") -> list[str]:
 
 @command.command(name="runs", short_help="List the runs that Argo still has.")
 @click.argument("key", type=KEY, required=False)
-@click.option("--region", metavar="REGION", help="Only those in this region.")
+@region_option("Only those in this region.")
 @namespace_option
 @cluster_options
 @output_option(*FORMATS)

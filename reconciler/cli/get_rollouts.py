@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.options import annotation_option, cluster_options, namespace_option, output_option
+from reconciler.cli.options import annotation_option, cluster_options, namespace_option, output_option, region_option
 from reconciler.cli.output import as_json, as_yaml, data, note, table
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ NAMED_MOST = 5
 )
 @click.argument("jobs", metavar="[NAMESPACE/JOB]...", nargs=-1)
 @click.option("--halted", is_flag=True, help="Only those that are halted.")
-@click.option("--region", metavar="REGION", help="Only those of this region.")
+@region_option("Only those of this region.")
 @namespace_option
 @annotation_option
 @cluster_options

@@ -11,7 +11,7 @@ import click
 from reconciler.cli import output as out
 from reconciler.cli.jobs_run import command as run_command
 from reconciler.cli.lines import line_of
-from reconciler.cli.options import annotation_option, cluster_options, output_option
+from reconciler.cli.options import annotation_option, cluster_options, output_option, region_option
 from reconciler.core import labels
 from reconciler.core.errors import UsageError
 from reconciler.report.findings import text_with_lines
@@ -42,7 +42,7 @@ command.add_command(run_command)
 @cluster_options
 @click.option("-n", "--namespace", metavar="NAMESPACE", help="Only Jobs of this namespace, which is the service.")
 @click.option("--all-regions", is_flag=True, help="Those of all regions of the fleet.")
-@click.option("--region", metavar="REGION", help="Those of this region of the fleet.")
+@region_option("Those of this region of the fleet.")
 @annotation_option
 @output_option("text", "json", "yaml", "name", "wide")
 def list_command(

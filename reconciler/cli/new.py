@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from reconciler.cli.options import KEY
+from reconciler.cli.options import KEY, region_option
 from reconciler.cli.output import data, note
 from reconciler.cli.parameters import parameter
 
@@ -92,7 +92,7 @@ def _same_regions(root: Path, named: Mapping[str, str]) -> None:
 @click.option("--display-name", default="", help="The name that people read.")
 @click.option("--owner", "owners", multiple=True, help="Who reviews it: an e-mail address, @user or @org/team.")
 @click.option("--ring", type=click.IntRange(0, 9), help="Lower rings get changed lifecycle Jobs first.")
-@click.option("--region", default="", help="The region of environments that name none.")
+@region_option("The region of environments that name none.", default="")
 def tenant(name: str, display_name: str, owners: tuple[str, ...], ring: int | None, region: str) -> int:
     """Write tenants/NAME/tenant.yaml."""
     from reconciler.adapters.files import desired
@@ -118,7 +118,7 @@ def tenant(name: str, display_name: str, owners: tuple[str, ...], ring: int | No
     "environment", epilog="Example:  tenantctl new environment acme/production --region eu-west --parameter seats=250"
 )
 @click.argument("key", type=KEY)
-@click.option("--region", default="", help="A region of providers/regions.yaml; needed unless the tenant has one.")
+@region_option("A region of providers/regions.yaml; needed unless the tenant has one.", default="")
 @click.option("--tier", default="", help="A name that services know.")
 @click.option("--service", "services", multiple=True, help="Only this service (its namespace); can be repeated.")
 @click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="A setting; can be repeated.")

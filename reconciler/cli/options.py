@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
+from reconciler.cli.completing import contexts, environments, regions, tenants
 from reconciler.core import labels
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -20,8 +21,19 @@ def cluster_options(function: F) -> F:
         envvar="TENANTCTL_CONTEXT",
         metavar="CONTEXT",
         show_envvar=True,
+        shell_complete=contexts,
         help="The kubeconfig context of the control plane's cluster.",
     )(function)
+
+
+def region_option(help: str, **attributes: Any) -> Callable[[F], F]:
+    """--region, which shells complete; with click's attributes. Passed as `region`, or None without a default."""
+    return click.option("--region", metavar="REGION", shell_complete=regions, help=help, **attributes)
+
+
+def tenant_option(help: str) -> Callable[[F], F]:
+    """--tenant, which shells complete. Passed as `tenant`, or None."""
+    return click.option("--tenant", metavar="TENANT", shell_complete=tenants, help=help)
 
 
 def namespace_option(function: F) -> F:
@@ -118,14 +130,10 @@ class KeyParameter(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
-        """The environments that are declared around here, by the names of their files."""
+        """The environments that are declared around here."""
         from click.shell_completion import CompletionItem
 
-        from reconciler.cli.fleet_root import fleet_root
-
-        files = sorted((fleet_root() / "tenants").glob("*/*.yaml"))
-        keys = [f"{file.parent.name}/{file.stem}" for file in files if file.stem != "tenant"]
-        return [CompletionItem(key) for key in keys if key.startswith(incomplete)]
+        return [CompletionItem(key) for key in environments(ctx, param, incomplete)]
 
 
 KEY = KeyParameter()

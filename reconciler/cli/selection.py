@@ -10,7 +10,7 @@ import click
 from reconciler.adapters.kube import Kube
 from reconciler.adapters.kube.resources import CONFIG_MAPS
 from reconciler.adapters.kube.state import Fleets
-from reconciler.cli.options import KEY
+from reconciler.cli.options import KEY, region_option, tenant_option
 from reconciler.core import labels
 from reconciler.core.errors import Conflict, NotFound, UsageError
 from reconciler.core.finding import suggest
@@ -27,8 +27,8 @@ def selection_options(function: F) -> F:
     for option in (
         click.option("-y", "--yes", is_flag=True, help="Do not ask; --all needs it where nobody can be asked."),
         click.option("--all", "everything", is_flag=True, help="Everything."),
-        click.option("--region", metavar="REGION", help="What is in this region, or is to be."),
-        click.option("--tenant", metavar="TENANT", help="All environments of this tenant, later ones too."),
+        region_option("What is in this region, or is to be."),
+        tenant_option("All environments of this tenant, later ones too."),
         click.argument("keys", type=KEY, nargs=-1),
     ):
         function = option(function)

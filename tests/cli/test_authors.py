@@ -133,14 +133,14 @@ def test_of_invalid_declarations_no_codeowners_are_made(
 # -- completion ----------------------------------------------------------------------------------------------------
 
 
-def completed(user: UserRepository, *words: str) -> list[str]:
+def completed(user: UserRepository, *words: str, **env: str) -> list[str]:
     """What bash offers after these words, by the script that is printed."""
     script = subprocess.run(
         [sys.executable, "-m", "reconciler", "completion", "bash"], capture_output=True, text=True, check=True
     ).stdout
     quoted = " ".join(f"'{word}'" for word in words)
     code = f"{script}\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words) - 1}; _tenantctl_completion tenantctl"
-    done = user.run("bash", "-c", f'{code}; printf "%s\\n" "${{COMPREPLY[@]}}"')
+    done = user.run("bash", "-c", f'{code}; printf "%s\\n" "${{COMPREPLY[@]}}"', env=env)
     assert done.returncode == 0, done.stdout
     return done.stdout.split()
 
@@ -149,6 +149,25 @@ def test_bash_completes_commands_options_and_environments(user: UserRepository) 
     assert set(completed(user, "tenantctl", "")) == set(COMMANDS)
     assert "--merge-base" in completed(user, "tenantctl", "plan", "--m")
     assert completed(user, "tenantctl", "why", "acme/p") == ["acme/production"]
+
+
+def test_bash_completes_regions_tenants_and_contexts(user: UserRepository, tmp_path: Path) -> None:
+    (first, second) = (tmp_path / name for name in ("one", "two"))
+    first.write_text("contexts: [{name: eu-prod}, {name: us-prod}]")
+    second.write_text("contexts: [{name: eu-test}]")
+    assert "eu-west" in completed(user, "tenantctl", "get", "environments", "--region", "")
+    assert completed(user, "tenantctl", "suspend", "--tenant", "ac") == ["acme"]
+    assert completed(user, "tenantctl", "get", "runs", "--kubeconfig", str(first), "--context", "us") == ["us-prod"]
+    both = {"KUBECONFIG": f"{first}:{second}"}
+    assert completed(user, "tenantctl", "get", "runs", "--context", "eu", **both) == ["eu-prod", "eu-test"]
+
+
+@pytest.mark.parametrize("content", [None, "", "[", "spec: 7", "spec: {regions: [{nom: a}]}", "spec: {regions: [a]}"])
+def test_what_cannot_be_read_completes_nothing_and_says_nothing(user: UserRepository, content: str | None) -> None:
+    regions = user.folder / "providers/regions.yaml"
+    regions.unlink() if content is None else regions.write_text(content)
+    assert completed(user, "tenantctl", "get", "runs", "--region", "") == []
+    assert completed(user, "tenantctl", "get", "runs", "--context", "", KUBECONFIG="/nowhere") == []
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
