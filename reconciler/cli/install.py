@@ -91,7 +91,9 @@ def _interval(context: click.Context, parameter: click.Parameter, value: float |
     "--webhook-url", metavar="URL", default="http://tenantctl-webhook.tenantctl.svc/webhook", show_default=True,
     help="With --export-argo-events: the reconciler's webhook, as pods there reach it.",
 )  # fmt: skip
-@click.option("--namespace", "namespaces", metavar="NS", multiple=True, help="Print what a service team binds in NS.")
+@click.option(
+    "-n", "--namespace", "namespaces", metavar="NS", multiple=True, help="Print what a service team binds in NS."
+)
 @click.option("--dry-run", is_flag=True, help="Let the API server check everything, and change nothing.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the reconciler is available.")
 @click.option(

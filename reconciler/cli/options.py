@@ -39,7 +39,7 @@ def tenant_option(help: str) -> Callable[[F], F]:
 def namespace_option(function: F) -> F:
     """--namespace: where runs and placements are, if not where their region says. Passed as `namespace`, or None."""
     return click.option(
-        "--namespace", metavar="NAMESPACE", help="The workflow namespace.", show_default="the region's own"
+        "-n", "--namespace", metavar="NAMESPACE", help="The workflow namespace.", show_default="the region's own"
     )(function)
 
 
