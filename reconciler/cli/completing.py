@@ -1,15 +1,19 @@
 """What shells complete as values: names that are declared around here, contexts of the kubeconfig.
 
 Each takes what click passes (the context, the parameter, what was typed so far) and never complains: what cannot be
-read offers nothing.
+read offers nothing, nor does a name that a shell would read as more than a word: it comes from a repository that a
+stranger may have written, and shells put it into the command line as it is.
 """
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
+
+WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 
 
 def environments(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -45,11 +49,16 @@ def _tenants() -> Path:
 
 
 def _names(file: Path | str, *path: str) -> list[str]:
-    """The `name` of each entry of a list in a YAML file; none where there is no such list."""
+    """The `name` of each entry of a list in a YAML file; none where there is no such list, or no ordinary file.
+
+    What is no ordinary file may be read once only (`<(…)` of a shell), or never end.
+    """
     import yaml
 
+    if not os.path.isfile(file):  # noqa: PTH113 - Path's own raises for what it cannot look at
+        return []
     try:
-        found: Any = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        found: Any = yaml.load(Path(file).read_bytes(), Loader=yaml.CSafeLoader)
         for step in path:
             found = found[step]
         return [str(entry["name"]) for entry in found]
@@ -58,4 +67,4 @@ def _names(file: Path | str, *path: str) -> list[str]:
 
 
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
-    return sorted({name for name in names if name.startswith(incomplete)})
+    return sorted({name for name in names if name.startswith(incomplete) and WORD.fullmatch(name)})

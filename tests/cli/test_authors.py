@@ -170,6 +170,31 @@ def test_what_cannot_be_read_completes_nothing_and_says_nothing(user: UserReposi
     assert completed(user, "tenantctl", "get", "runs", "--context", "", KUBECONFIG="/nowhere") == []
 
 
+HOSTILE = ["$(touch pwned)", "`id`", "a;b", "a b", "x\nplain,y", "--all", "a\x1b[31m"]
+
+
+def test_only_plain_words_are_offered(user: UserRepository, tmp_path: Path) -> None:
+    tenants = completed(user, "tenantctl", "get", "environments", "--tenant", "")
+    environments = completed(user, "tenantctl", "why", "")
+    for name in [*HOSTILE, "zz"]:
+        (user.folder / "tenants" / name).mkdir()
+        (user.folder / "tenants" / name / "production.yaml").touch()
+    contexts = tmp_path / "kubeconfig"
+    contexts.write_text(
+        json.dumps({"contexts": [{"name": name} for name in [*HOSTILE, "arn:aws:eks:eu-west-1:1:cluster/a"]]})
+    )
+    assert completed(user, "tenantctl", "get", "environments", "--tenant", "") == [*tenants, "zz"]
+    assert completed(user, "tenantctl", "why", "") == [*environments, "zz/production"]
+    found = completed(user, "tenantctl", "get", "runs", "--context", "", KUBECONFIG=str(contexts))
+    assert found == ["arn:aws:eks:eu-west-1:1:cluster/a"]
+
+
+def test_a_pipe_is_left_to_those_who_read_it_once(user: UserRepository, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert completed(user, "tenantctl", "get", "runs", "--context", "", KUBECONFIG=str(pipe)) == []
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_scripts_for_every_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["completion", shell]) == 0
