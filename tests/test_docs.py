@@ -25,7 +25,7 @@ from reconciler.core import conclude, errors, status
 from reconciler.core.action import HoldReason
 from reconciler.core.condition import EXPIRED
 from reconciler.core.move import Phase
-from tests.demo.fleet import git_environment
+from tests.gitenv import git_environment
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/examples/**/*.md")])

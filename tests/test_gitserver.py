@@ -1,20 +1,16 @@
 """The git server of demo and tests: git clones from it and cannot push to it."""
 
-import os
 import subprocess
 from http.client import HTTPConnection
 from pathlib import Path
 
+from tests.gitenv import git_environment
 from tests.gitserver import serving
-
-WHO = {f"GIT_{role}_{what}": "ada@example.com" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
 def git(folder: Path, *words: str, code: int = 0) -> str:
-    plain = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    done = subprocess.run(
-        ["git", *words], cwd=folder, env=plain | WHO | {"GIT_TERMINAL_PROMPT": "0"}, text=True, capture_output=True
-    )
+    plain = {name: value for name, value in git_environment().items() if not name.lower().endswith("_proxy")}
+    done = subprocess.run(["git", *words], cwd=folder, env=plain, text=True, capture_output=True)
     assert done.returncode == code, done.stderr
     return done.stdout.strip()
 

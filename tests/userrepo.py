@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tests.demo.fleet import git_environment
+from tests.gitenv import git_environment
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ("tenants", "providers")

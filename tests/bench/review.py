@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.bench.validate import write_fleet
-from tests.demo.fleet import git_environment
+from tests.gitenv import git_environment
 
 ROUNDS = 4
 CHANGED = "tenants/tenant-0/environment-0.yaml"

@@ -233,5 +233,5 @@ def test_why_names_field_commit_author_and_job(user: UserRepository) -> None:
     assert "    no field changed: a lifecycle Job was new or changed, or was asked for by hand" in lines
     assert "    ran upsert/billing/billing-lifecycle" in lines
     assert '    parameters.support: "24/7" → "9-5"' in lines
-    assert f"    commit {second[:7]} Ada (demo): Fewer\\x1b[31m hours" in lines
+    assert f"    commit {second[:7]} Ada: Fewer\\x1b[31m hours" in lines
     assert os.linesep.join(lines).count("commit ") == 2, "a commit that changed nothing of it is not named"

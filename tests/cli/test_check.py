@@ -17,7 +17,7 @@ from reconciler.manifests.archives import write
 from reconciler.manifests.checks import Finding, Verdict, run
 from reconciler.manifests.kinds import id_of
 from tests.cluster import objectstore
-from tests.demo.fleet import git_environment
+from tests.gitenv import git_environment
 from tests.manifests.memory import MemoryKube
 
 

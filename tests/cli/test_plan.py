@@ -18,7 +18,7 @@ from reconciler.core.declaration import Declaration
 from reconciler.core.names import Key
 from reconciler.core.observed import Observed
 from tests.core.fleet import UPSERTS, all_done, record
-from tests.demo.fleet import git_environment
+from tests.gitenv import git_environment
 
 SMALLEST = Path(__file__).parent.parent / "examples/valid/smallest"
 PRODUCTION = "tenants/acme/production.yaml"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
-from tests.demo.fleet import git_environment
+from tests.gitenv import git_environment
 
 SMALLEST = Path(__file__).parent.parent / "examples/valid/smallest"
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -281,7 +281,7 @@ def test_a_line_that_is_shown_is_no_command_for_the_runner_of_ci(
 def test_a_path_that_cannot_be_shown_is_judged_like_any(
     name: str, words: list[str], fleet: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run(["git", "init", "-q"], env=git_environment(), check=True)
     (fleet / name).parent.mkdir(exist_ok=True)
     (fleet / name).write_text("")
     assert run([*words, name]) == 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.core.names import Key
+from tests.gitenv import AUTHOR, git_environment
 
 from .failure import DemoError
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ("tenants/wayne", "tenants/acme", "providers")
 TENANT = "hooli"
-AUTHOR = {"NAME": "Ada (demo)", "EMAIL": "ada@example.com"}
-WHO = {f"GIT_{role}_{name}": value for role in ("AUTHOR", "COMMITTER") for name, value in AUTHOR.items()}
 REMEDY = "commit or remove what is changed there, or begin anew: make demo-down"
 
 TENANT_FILE = f"""\
@@ -92,11 +90,6 @@ class Fleet:
             (self.work / path).parent.mkdir(parents=True, exist_ok=True)
             (self.work / path).write_text(text)
         return [Path(path) for path in new]
-
-
-def git_environment() -> dict[str, str]:
-    """The environment in which people's git commands are run."""
-    return os.environ | WHO | {"GIT_TERMINAL_PROMPT": "0"}
 
 
 def _path(key: Key) -> str:

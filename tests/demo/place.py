@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster import Cluster, find
+from tests.gitenv import git_environment
 
-from .fleet import ROOT, Fleet, git_environment
+from .fleet import ROOT, Fleet
 
 SECOND = "us-east"
 FOREIGN = ("KUBECONFIG", "TENANTCTL_", "ARGO_")

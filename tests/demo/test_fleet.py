@@ -7,7 +7,8 @@ import pytest
 
 from reconciler.adapters.git import Repository
 from reconciler.core.names import Key
-from tests.demo.fleet import Fleet, git_environment
+from tests.demo.fleet import Fleet
+from tests.gitenv import git_environment
 
 
 def untaken(_: Key) -> bool:

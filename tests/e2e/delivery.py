@@ -6,7 +6,6 @@ keeps suspended: all that it meets is real, and nothing waits for pods.
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import urllib.error
@@ -29,8 +28,8 @@ from tests.cluster.kubectl import kubectl
 from tests.e2e.command import PROGRAM, ROOT, tenantctl
 from tests.e2e.command import environment as environment_of
 from tests.e2e.lab import PREFIX, WORKFLOW, Lab
-from tests.e2e.repository import WHO
 from tests.e2e.waiting import SECONDS
+from tests.gitenv import git_environment
 
 Json = dict[str, Any]
 HERE = "https://kubernetes.default.svc"
@@ -55,9 +54,8 @@ class Sources:
 
     def git(self, *words: str) -> str:
         """Run git."""
-        environment = os.environ | WHO
         done = subprocess.run(
-            ["git", *words], cwd=self.folder, env=environment, text=True, capture_output=True, check=True
+            ["git", *words], cwd=self.folder, env=git_environment(), text=True, capture_output=True, check=True
         )
         return done.stdout.strip()
 

@@ -1,6 +1,5 @@
 """A real git repository with declarations, as platform engineers write them."""
 
-import os
 import subprocess
 import threading
 from collections.abc import Iterable, Mapping
@@ -10,10 +9,10 @@ from typing import Any
 
 import yaml
 
+from tests.gitenv import git_environment
+
 Json = dict[str, Any]
 VERSION = {"apiVersion": "tenantctl.io/v1"}
-AUTHOR = {"NAME": "Ada", "EMAIL": "ada@example.com"}
-WHO = {f"GIT_{role}_{name}": value for role in ("AUTHOR", "COMMITTER") for name, value in AUTHOR.items()}
 
 
 class Repository:
@@ -34,7 +33,7 @@ class Repository:
     def git(self, *arguments: str) -> str:
         """Run git in the work tree."""
         done = subprocess.run(
-            ["git", *arguments], cwd=self.folder, env=os.environ | WHO, text=True, capture_output=True, check=False
+            ["git", *arguments], cwd=self.folder, env=git_environment(), text=True, capture_output=True, check=False
         )
         assert done.returncode == 0, f"git {' '.join(arguments)}: {done.stderr}"
         return done.stdout.strip()

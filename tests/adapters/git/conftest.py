@@ -1,11 +1,12 @@
 """Real git repositories, made by git itself."""
 
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.gitenv import git_environment
 
 REGIONS = (
     "apiVersion: tenantctl.io/v1\nkind: RegionList\nspec: {regions: [{name: eu-west}, {name: us-east, context: us}]}\n"
@@ -18,15 +19,6 @@ metadata: {name: NAME, tenant: acme}
 spec: {region: eu-west}
 """
 PRODUCTION = "tenants/acme/production.yaml"
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-AUTHOR = {
-    "GIT_AUTHOR_NAME": "test",
-    "GIT_AUTHOR_EMAIL": "test@example.com",
-    "GIT_COMMITTER_NAME": "test",
-    "GIT_COMMITTER_EMAIL": "test@example.com",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_CONFIG_NOSYSTEM": "1",
-}
 
 
 @dataclass(frozen=True)
@@ -38,7 +30,7 @@ class Work:
     def git(self, *arguments: str, stdin: bytes = b"") -> str:
         """Run git here and return what it prints."""
         command = ["git", "-C", str(self.path), *arguments]
-        done = subprocess.run(command, input=stdin, capture_output=True, check=True, env={**CLEAN, **AUTHOR})
+        done = subprocess.run(command, input=stdin, capture_output=True, check=True, env=git_environment())
         return done.stdout.decode().strip()
 
     def write(self, path: str, content: str) -> None:
