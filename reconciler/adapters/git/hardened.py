@@ -19,6 +19,7 @@ CONFIGURATION = {
     "protocol.ext.allow": "never",
     "submodule.recurse": "false",
     "fetch.recurseSubmodules": "false",
+    "log.showSignature": "false",  # it runs gpg.program
     "gc.auto": "0",
     "maintenance.auto": "false",
     "credential.interactive": "false",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.adapters.git import Repository, repository
+from reconciler.adapters.git.comparison import Comparison
 from reconciler.core.desired import Desired
 from reconciler.core.errors import SourceUnavailable
 from reconciler.core.names import Key
@@ -120,6 +121,24 @@ def test_nothing_that_a_repository_configures_is_run(work: Work, tmp_path: Path)
         assert opened.is_ancestor(commit, commit)
         assert set(opened.desired(commit).environments) == {KEY}
     assert not trap.exists()
+
+
+def test_a_signature_is_not_shown_to_the_program_that_a_repository_names(work: Work, tmp_path: Path) -> None:
+    program = tmp_path / "gpg"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/trap\n")
+    program.chmod(0o755)
+    work.git("config", "log.showSignature", "true")
+    work.git("config", "gpg.program", str(program))
+    before = work.git("rev-parse", "HEAD")
+    work.commit(production=environment(more="# changed\n"))
+    header, _, message = work.git("cat-file", "commit", "HEAD").partition("\n\n")
+    block = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n aaaa\n -----END PGP SIGNATURE-----"
+    signed = f"{header}\n{block}\n\n{message}\n".encode()
+    after = work.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=signed)
+    with Repository.open(str(work.path)) as opened:
+        told = Comparison(opened).commits(before, after, [PRODUCTION])
+    assert [commit for commit, _, _ in told] == [after]
+    assert not (tmp_path / "trap").exists()
 
 
 def test_a_missing_object_is_unavailable_and_is_not_fetched(work: Work, tmp_path: Path) -> None:
