@@ -207,7 +207,8 @@ def _write(kube: "Kube", asked: Asked, lifted: "list[Hold]", *, without_source: 
     for number, hold in enumerate(lifted):
         assert hold.action is not None
         try:
-            _patch(kube, hold.key, approval_for(hold.action, mark, without_source=without_source))
+            given = approval_for(hold.action, mark, without_source=without_source, jobs=hold.jobs)
+            _patch(kube, hold.key, given)
         except TenantctlError:
             note(f"not approved: {', '.join(str(each.key) for each in lifted[number:])}; say it again")
             raise

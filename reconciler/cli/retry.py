@@ -34,7 +34,8 @@ def command(
 ) -> int:
     """Try the steps again that are not done, counting attempts from one.
 
-    For environments that are Stalled: a stopped or deleted run, attempts used up, a failure that asked for a person.
+    For environments that are Stalled: a stopped or deleted run, attempts used up, a failure that asked for a person;
+    also where only the clean-up after a move is, while the environment is Ready.
     """
     from reconciler.adapters.kube import connect
     from reconciler.cli.records import record_of
@@ -45,7 +46,7 @@ def command(
         raise UsageError("name environments, or say --all")
     kube = connect(context, kubeconfig)
     found = _stalled(kube, yes) if everything else [record_of(kube, key) for key in dict.fromkeys(keys)]
-    chosen = [record for record in found if not _is_ready(record)]
+    chosen = [record for record in found if _is_stuck(record) or not _is_ready(record)]
     mark = str(time.time_ns())
     _ask(kube, chosen, reason, mark)
     return wait_settled(kube, [record.key for record in chosen], mark, timeout) if wait and chosen else 0
@@ -55,10 +56,8 @@ def _stalled(kube: "Kube", yes: bool) -> "list[Record]":
     """All that are Stalled, once somebody has agreed to that many."""
     from reconciler.cli.records import all_records
     from reconciler.cli.selection import confirm
-    from reconciler.core.condition import STALLED
-    from reconciler.core.record import condition
 
-    found = [each for each in all_records(kube) if (stalled := condition(each, STALLED)) and stalled.status]
+    found = [each for each in all_records(kube) if _is_stuck(each)]
     if not found:
         note("no environment is Stalled")
         return []
@@ -66,6 +65,15 @@ def _stalled(kube: "Kube", yes: bool) -> "list[Record]":
     confirm(f"Try {many} again?", yes)
     note(f"trying {many}")
     return found
+
+
+def _is_stuck(record: "Record") -> bool:
+    """Whether it is Stalled, or what is left of its move is: that stands beside Ready (design §6, *Cleaning*)."""
+    from reconciler.core.condition import STALLED
+    from reconciler.core.record import condition
+
+    stalled = condition(record, STALLED)
+    return bool((stalled and stalled.status) or (record.move and record.move.attempts.stalled))
 
 
 def _is_ready(record: "Record") -> bool:

@@ -62,7 +62,6 @@ class HoldReason(StrEnum):
     LIFECYCLE_JOB_MISSING = "LifecycleJobMissing"
     LIFECYCLE_JOB_AWAY = "LifecycleJobAway"
     SOURCE_UNREACHABLE = "SourceUnreachable"
-    MOVE_IN_PROGRESS = "MoveInProgress"
 
     @property
     def stalls(self) -> bool:
@@ -74,7 +73,6 @@ class HoldReason(StrEnum):
             self.REGION_NOT_ANSWERING,
             self.ROLLOUT_WAITING,
             self.RECORDS_LOST,
-            self.MOVE_IN_PROGRESS,
             self.LIFECYCLE_JOB_AWAY,
         }
 
@@ -159,7 +157,7 @@ class Hold:
 
     `until`: it passes by itself then, in seconds since the epoch. `word`: the fixed reason that the conditions say,
     where it is more exact. `beside`: what is declared is applied all the same; only what was left behind waits.
-    `twin`: the other half of what looks like a rename.
+    `twin`: the other half of what looks like a rename. `jobs`: the digest of the versions whose rollout is halted.
     """
 
     key: Key
@@ -170,6 +168,7 @@ class Hold:
     word: str = ""
     beside: bool = False
     twin: Key | None = None
+    jobs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,16 +183,18 @@ class Plan:
 
     @property
     def id(self) -> str:
-        """12 hex digits; two plans that ask for the same have the same id, whatever the clusters are doing."""
+        """12 hex digits; two plans that ask for the same have the same id, whatever else the clusters are doing."""
         return plan_id(self.actions, self.holds)
 
 
 def plan_id(actions: Sequence[Action], holds: Sequence[Hold]) -> str:
-    """The hash of all that declarations ask for, held or not (design §2, *plan*).
+    """The hash of all that declarations ask for, held or not (design §2, *plan*), and of the rollouts that are halted.
 
-    Where an action goes on without what is held of it, the hold carries the whole, so it counts.
+    Where an action goes on without what is held of it, the hold carries the whole, so it counts. A halted rollout is
+    what an approval may be for: of another version the id is another one.
     """
     seen = {action.key: action for action in actions}
     seen |= {hold.key: hold.action for hold in holds if hold.action is not None}
     identities = sorted(action.identity for action in seen.values() if action.asked)
+    identities += sorted((str(hold.key), hold.reason.value, hold.jobs) for hold in holds if hold.jobs)
     return hashlib.sha256(json.dumps(identities).encode()).hexdigest()[:12]

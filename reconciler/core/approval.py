@@ -1,7 +1,8 @@
 """Approvals: a person lets one held action go on, for a day (design §7).
 
-An approval names exactly what was seen: action, digest and region. When the plan is another one by then, it lifts
-nothing. `tenantctl approve` patches it onto the record, under a key of its own.
+An approval names exactly what was seen: action, digest and region, and the versions of Jobs whose rollout is halted.
+When the plan is another one by then, it lifts nothing. `tenantctl approve` patches it onto the record, under a key of
+its own.
 """
 
 import json
@@ -19,7 +20,10 @@ SUBJECT = frozenset({"action", "digest", "region"})  # said though empty: nothin
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """Who let which action go on, when and why. `without_source`: a move goes on without the data of a dead region."""
+    """Who let which action go on, when and why. `without_source`: a move goes on without the data of a dead region.
+
+    `jobs`: the versions of Jobs (`Hold.jobs`) that go on although their rollout is halted.
+    """
 
     action: str
     digest: str
@@ -28,6 +32,7 @@ class Approval:
     at: str = ""
     reason: str = ""
     without_source: bool = False
+    jobs: str = ""
 
     def __str__(self) -> str:
         without = " without its source" if self.without_source else ""
@@ -70,9 +75,9 @@ def subject_of(action: Action) -> tuple[str, str, str]:
     return (action.kind.value, action.digest, action.source or action.target)
 
 
-def approval_for(action: Action, mark: Mark, *, without_source: bool = False) -> Approval:
-    """The approval of a planned action by whoever made the mark."""
-    return Approval(*subject_of(action), mark.by, mark.at, mark.reason, without_source)
+def approval_for(action: Action, mark: Mark, *, without_source: bool = False, jobs: str = "") -> Approval:
+    """The approval of a planned action by whoever made the mark. `jobs`: those of the hold that it lifts."""
+    return Approval(*subject_of(action), mark.by, mark.at, mark.reason, without_source, jobs)
 
 
 def refusal(hold: Hold, *, declared: bool) -> str:

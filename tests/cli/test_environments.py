@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
+from reconciler.core.attempts import Attempts
 from reconciler.core.condition import READY, STALLED, Condition
 from reconciler.core.move import Phase
 from reconciler.core.names import Key
@@ -78,6 +79,19 @@ def test_several_are_tried_again_but_none_that_is_ready(kube: Kube, capsys: pyte
     assert run(["retry", *names, "hooli/production", "--reason", "mended"]) == 0
     assert "hooli/production is Ready: there is nothing to try again" in said(capsys)
     assert kube.retried() == ["acme.production", "globex.production", "initech.production"]
+
+
+def test_the_clean_up_after_a_move_is_tried_again_though_the_environment_is_ready(
+    kube: Kube, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = replace(move(Phase.CLEANING), attempts=Attempts("b", 1, stalled="LifecycleJobFailed"))
+    raw = config_map_of(record(declaration(Key("hooli", "production")), move=left, conditions=GOOD), "tenantctl")
+    kube.objects["hooli.production"]["data"] |= raw["data"]
+    assert run(["retry", "hooli/production"]) == 0
+    assert "hooli/production: the steps that are not done are tried again" in said(capsys)
+    assert run(["retry", "--all", "--yes"]) == 0
+    assert said(capsys).startswith("trying 3 environments that are Stalled\n")
+    assert kube.retried() == ["acme.production", "globex.production", "hooli.production"]
 
 
 def test_an_unknown_name_and_none_is_tried_again(kube: Kube) -> None:

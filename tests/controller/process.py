@@ -177,9 +177,10 @@ class Process:
         """A person approves what is held of one environment, as the command line does; whether anything was."""
         assert self.loop.desired is not None
         holds = self.reconciler.preview(key, self.loop.desired).holds
-        held = next((hold.action for hold in holds if hold.action and hold.reason.approvable), None)
-        if held is None:
+        held = next((hold for hold in holds if hold.action and hold.reason.approvable), None)
+        if held is None or held.action is None:
             return False
         said = Mark("ada", rfc3339(self.life.now))
-        self.life.patch_record(key, {"approval": approval_for(held, said, without_source=without_source).dump()})
+        given = approval_for(held.action, said, without_source=without_source, jobs=held.jobs)
+        self.life.patch_record(key, {"approval": given.dump()})
         return True

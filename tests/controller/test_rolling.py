@@ -257,6 +257,23 @@ def test_the_halted_rollout_of_one_job_does_not_hold_another(life: Life) -> None
     assert versions(life, "search") == [0] * 12
 
 
+def test_an_approval_of_a_halted_version_is_none_of_the_next_one(life: Life) -> None:
+    process = release(life)
+    fail_only(life, "billing")
+    process.settle()
+    assert reasons(life) == {"LifecycleJobFailed": 1, "RolloutHalted": 11}
+    assert all(process.approve(key) for key in FLEET[1:])
+    for _ in range(5):
+        deliver_and_work(process)
+        life.everything_succeeds()
+    assert versions(life, "billing") == [0, *[2] * 11]
+    life.release(HOME, "billing", 3)
+    deliver_and_work(process)
+    fail_only(life, "billing")
+    process.settle()
+    assert reasons(life) == {"LifecycleJobFailed": 1, "RolloutHalted": 11}
+
+
 def versions(life: Life, service: str) -> list[int]:
     """Which version of a Job succeeded in each environment; 0: none."""
     hashes = {job_hash(lifecycle_job(service, version)["spec"]): version for version in (1, 2)}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.action import ActionKind, HoldReason, Plan, plan_id
+from reconciler.core.action import ActionKind, Hold, HoldReason, Plan, plan_id
 from reconciler.core.attempts import Attempts
 from reconciler.core.claim import Claim
 from reconciler.core.decide import decide
@@ -370,6 +370,12 @@ def test_the_plan_id_is_of_what_declarations_ask_for_and_nothing_else() -> None:
     assert plan_of(backfill).id == plan_of().id, "a backfill is not in it"
     assert plan_of(asked).id != plan_of().id
     assert plan_of(asked).id != plan_of(decided(declaration(parameters={"seats": 7}), observed(before))).id
+
+
+def test_the_plan_id_tells_halted_versions_apart() -> None:
+    halts = [Hold(KEY, HoldReason.ROLLOUT_HALTED, "halted", jobs=jobs) for jobs in ("", "v2", "v3")]
+    assert len({plan_id((), (hold,)) for hold in halts}) == 3
+    assert plan_id((), (halts[0],)) == plan_id((), ())
 
 
 def test_the_plan_id_counts_removals_held_beside_the_rest() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from reconciler.core.action import Action, ActionKind, HoldReason
 from reconciler.core.approval import Approval
+from reconciler.core.gap import basis
 from reconciler.core.names import Key
 from reconciler.core.observed import Observed
 from reconciler.core.rollout import Turn
@@ -34,7 +35,10 @@ def seen(billing: Turn, search: Turn, approval: str = "") -> Observed:
 
 
 def approved(at: float = NOW, **change: str) -> str:
-    return replace(Approval("UPSERT", OF.digest, "eu-west", by="ada", at=rfc3339(at)), **change).dump()  # type: ignore[arg-type]
+    given = Approval(
+        "UPSERT", OF.digest, "eu-west", by="ada", at=rfc3339(at), jobs=basis((), {BILLING: UPSERTS[BILLING]})
+    )
+    return replace(given, **change).dump()  # type: ignore[arg-type]
 
 
 def test_where_it_is_everybodys_turn_nothing_is_held() -> None:
@@ -56,6 +60,7 @@ def test_what_is_halted_comes_first_since_it_waits_for_a_person() -> None:
     assert allowed.steps == ()
     assert allowed.hold is not None
     assert allowed.hold.reason is HoldReason.ROLLOUT_HALTED
+    assert allowed.hold.jobs == basis((), {SEARCH: UPSERTS[SEARCH]})
     first, second = allowed.hold.message.split("; its turn")
     assert "search/search-lifecycle is halted" in first
     assert "billing/billing-lifecycle" in second
@@ -70,6 +75,8 @@ def test_what_is_halted_comes_first_since_it_waits_for_a_person() -> None:
         (approved(digest="another"), False),
         (approved(region="us-east"), False),
         (approved(action="MIGRATE"), False),
+        (approved(jobs="another version"), False),
+        (approved(jobs=""), False),
         ("yes", False),
         ("", False),
     ],
