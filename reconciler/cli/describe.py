@@ -131,7 +131,8 @@ def _step_lines(region: str, placement: "Placement | None") -> Iterator[str]:
         yield "  none has begun yet"
     for step, outcome in sorted(placement.outcomes.items()):
         stale = "" if outcome.digest == placement.digest else " (of an earlier declaration)"
-        yield f"  {step}  {outcome.result.value}{stale}  run {outcome.run}"
+        why = f" {outcome.reason}" if outcome.failed and outcome.reason else ""
+        yield f"  {step}  {outcome.result.value}{why}{stale}  run {outcome.run}"
         if outcome.message:
             yield f"      {outcome.message}"
         if outcome.failed and outcome.owner:

@@ -257,7 +257,10 @@ def test_providers_templates_come_by_the_printed_application_set(
     manifest = {"apiVersion": "argoproj.io/v1alpha1", "kind": "WorkflowTemplate", "metadata": {"name": "upsert"}}
     sources.push(f"providers/{namespace}/templates/upsert.yaml", manifest | {"spec": template})
     printed = tenantctl("install", "--export-argo-cd", "--repository", sources.url).stdout
-    (found,) = [item for item in yaml.safe_load_all(printed) if item["kind"] == "ApplicationSet"]
+    ours = [item for item in yaml.safe_load_all(printed) if item["metadata"]["name"] == "tenantctl-providers"]
+    (found,) = [item for item in ours if item["kind"] == "ApplicationSet"]
+    for item in ours:
+        kubectl(delivery.lab.cluster, "apply", "--server-side", "--filename=-", given=json.dumps(item))
     applied(found)
     name = f"tenantctl-provider-{namespace}"
     eventually(
@@ -265,6 +268,10 @@ def test_providers_templates_come_by_the_printed_application_set(
     )
     templates = Resource("/apis/argoproj.io/v1alpha1", "workflowtemplates")
     assert delivery.lab.kube.get(templates, namespace, "upsert")["spec"] == template
+
+    sources.push(f"providers/{namespace}/templates/upsert.yaml", settings_map("intruder"))
+    eventually(lambda: "not permitted in project" in json.dumps(delivery.application(name)["status"]), "a refusal")
+    assert "intruder" not in {item["metadata"]["name"] for item in delivery.lab.kube.list(CONFIG_MAPS, namespace)}
 
 
 def test_the_documented_alternative_reads_the_declarations(
