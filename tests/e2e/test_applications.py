@@ -1,12 +1,15 @@
 """Applications of single environments through the real Argo CD: brought, followed, taken away, and what is refused."""
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from reconciler.adapters.argocd.client import ArgoCD, checked
 from reconciler.adapters.kube.resources import CONFIG_MAPS, NAMESPACES, PODS, WORKFLOWS
 from reconciler.bridge.exits import DONE, FAILED, REPEAT
+from reconciler.core.errors import NotAllowed
 from reconciler.core.outcome import FailureClass, Outcome, Result
 from reconciler.core.placement import State
 from tests.cluster import argocd
@@ -230,6 +233,33 @@ def test_a_token_without_rights(
     assert words in outcome.message
     assert "docs/argo-cd.md" in outcome.message
     assert delivery.application(name_of(key, "portal")) is None
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda client, theirs: client.find("default", theirs["metadata"]["name"]),
+        lambda client, theirs: client.create(theirs | {"metadata": {"name": "another"}}),
+        lambda client, theirs: client.replace("default", theirs),
+        lambda client, theirs: client.sync("default", theirs["metadata"]["name"], ("tenantctl", "mark")),
+        lambda client, theirs: client.delete("default", theirs["metadata"]["name"]),
+    ],
+    ids=["find", "create", "replace", "sync", "delete"],
+)
+def test_the_token_of_the_project_reaches_no_other(
+    delivery: Delivery, portal: Sources, key: str, act: Callable[[ArgoCD, dict[str, Any]], object]
+) -> None:
+    name, entry = name_of(key, "portal"), declared(key, portal)
+    spec = {"project": "default", "source": entry["source"], "destination": {"server": HERE, "namespace": "their-own"}}
+    theirs = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {"name": name}, "spec": spec}
+    made = delivery.lab.kube.create(APPLICATIONS, argocd.NAMESPACE, theirs)
+    eventually(lambda: delivery.argo.ask("GET", f"/api/v1/applications/{name}"), "Argo CD to know of it")
+    client = checked(delivery.argo.url, delivery.role_token(), delivery.argo.authority.read_text())
+    with closing(client), pytest.raises(NotAllowed, match="permission denied"):
+        act(client, theirs)
+    live = delivery.application(name)
+    assert live is not None
+    assert (live["metadata"]["uid"], live["spec"]) == (made["metadata"]["uid"], made["spec"])
 
 
 def test_argo_cd_is_down_and_comes_back(delivery: Delivery, portal: Sources, key: str) -> None:
