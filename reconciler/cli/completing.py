@@ -7,24 +7,24 @@ stranger may have written, and shells put it into the command line as it is.
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
+MOST_BYTES = 1 << 20
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 
 
 def environments(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The environments that are declared, by the names of their files: TENANT/ENVIRONMENT."""
-    files = _tenants().glob("*/*.yaml")
-    return _beginning(incomplete, (f"{file.parent.name}/{file.stem}" for file in files if file.stem != "tenant"))
+    return _beginning(incomplete, _declared)
 
 
 def tenants(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The tenants that are declared, by the names of their folders."""
-    return _beginning(incomplete, (folder.name for folder in _tenants().glob("*/")))
+    return _beginning(incomplete, lambda: (key.partition("/")[0] for key in _declared(all_files=True)))
 
 
 def regions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -32,39 +32,50 @@ def regions(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     from reconciler.cli.fleet_root import fleet_root
     from reconciler.core.tree import REGIONS_FILE
 
-    return _beginning(incomplete, _names(fleet_root() / REGIONS_FILE, "spec", "regions"))
+    return _beginning(incomplete, lambda: _names(fleet_root() / REGIONS_FILE, "spec", "regions"))
 
 
 def contexts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """The contexts of the kubeconfig that is meant: kubectl's rules."""
-    files = ctx.params.get("kubeconfig") or os.environ.get("KUBECONFIG") or Path.home() / ".kube/config"
-    return _beginning(incomplete, (name for file in str(files).split(os.pathsep) for name in _names(file, "contexts")))
+    named = ctx.params.get("kubeconfig") or os.environ.get("KUBECONFIG") or "~/.kube/config"
+    files = [Path(os.path.expanduser(file)) for file in str(named).split(os.pathsep)]  # noqa: PTH111 - it never raises
+    return _beginning(incomplete, lambda: (name for file in files for name in _names(file, "contexts")))
 
 
-def _tenants() -> Path:
+def _declared(*, all_files: bool = False) -> Iterator[str]:
+    """`TENANT/FILE` of each environment's file; `all_files`: of tenants' own, too."""
     from reconciler.cli.fleet_root import fleet_root
     from reconciler.core.tree import TENANTS
 
-    return fleet_root() / TENANTS
+    for file in (fleet_root() / TENANTS).glob("*/*.yaml"):
+        if all_files or file.stem != "tenant":
+            yield f"{file.parent.name}/{file.stem}"
 
 
-def _names(file: Path | str, *path: str) -> list[str]:
+def _names(file: Path, *path: str) -> list[str]:
     """The `name` of each entry of a list in a YAML file; none where there is no such list, or no ordinary file.
 
     What is no ordinary file may be read once only (`<(…)` of a shell), or never end.
     """
     import yaml
 
-    if not os.path.isfile(file):  # noqa: PTH113 - Path's own raises for what it cannot look at
+    if not file.is_file() or file.stat().st_size > MOST_BYTES:
         return []
     try:
-        found: Any = yaml.load(Path(file).read_bytes(), Loader=yaml.CSafeLoader)
+        found: Any = yaml.load(file.read_bytes(), Loader=yaml.CSafeLoader)
         for step in path:
             found = found[step]
-        return [str(entry["name"]) for entry in found]
-    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError):
+        entries = [entry for entry in found if isinstance(entry, dict)]
+    except (ValueError, yaml.YAMLError, LookupError, TypeError):
         return []
+    names = [entry.get("name") for entry in entries]
+    return [name for name in names if isinstance(name, str)]  # anything else may be endless, by YAML's aliases
 
 
-def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
-    return sorted({name for name in names if name.startswith(incomplete) and WORD.fullmatch(name)})
+def _beginning(incomplete: str, names: Callable[[], Iterable[str]]) -> list[str]:
+    from reconciler.core.errors import TenantctlError
+
+    try:
+        return sorted({name for name in names() if name.startswith(incomplete) and WORD.fullmatch(name)})
+    except (OSError, TenantctlError):
+        return []

@@ -83,7 +83,7 @@ class GitHistory:
             return known[1]
         try:
             follows, approved = (self._contains(commit, other) for other in (fleet.accepted, fleet.source))
-            behind = not follows and self._contains(fleet.accepted, commit)
+            behind = not (follows or approved) and self._contains(fleet.accepted, commit)
         except SourceUnavailable as error:
             return Lineage(trouble=str(error))
         self._lineage = (asked, Lineage(follows, approved, behind))

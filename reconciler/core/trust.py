@@ -62,9 +62,9 @@ def _strayed(commit: str, accepted: str, hint: str, *, behind: bool) -> str:
     last = f"{accepted}, the last one that was accepted"
     if behind:
         return (
-            f"commit {commit} is older than {last}: fetch, if this clone is behind; if the branch was set back, {hint}"
+            f"commit {commit} is older than {last}: pull, if this clone is behind; if the branch was set back, {hint}"
         )
-    why = "history was rewritten, the repository is another one, or it is behind"
+    why = "history was rewritten, the repository is another one, or this clone is behind: pull"
     return f"commit {commit} does not contain {last} ({why}); {hint}"
 
 

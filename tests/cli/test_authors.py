@@ -153,16 +153,27 @@ def test_bash_completes_commands_options_and_environments(user: UserRepository) 
 
 def test_bash_completes_regions_tenants_and_contexts(user: UserRepository, tmp_path: Path) -> None:
     (first, second) = (tmp_path / name for name in ("one", "two"))
-    first.write_text("contexts: [{name: eu-prod}, {name: us-prod}]")
+    first.write_text("contexts: [{name: eu-prod}, 7, {nom: x}, {name: us-prod}]")
     second.write_text("contexts: [{name: eu-test}]")
     assert "eu-west" in completed(user, "tenantctl", "get", "environments", "--region", "")
     assert completed(user, "tenantctl", "suspend", "--tenant", "ac") == ["acme"]
     assert completed(user, "tenantctl", "get", "runs", "--kubeconfig", str(first), "--context", "us") == ["us-prod"]
-    both = {"KUBECONFIG": f"{first}:{second}"}
+    both = {"KUBECONFIG": f"~/one:{second}", "HOME": str(tmp_path)}
     assert completed(user, "tenantctl", "get", "runs", "--context", "eu", **both) == ["eu-prod", "eu-test"]
 
 
-@pytest.mark.parametrize("content", [None, "", "[", "spec: 7", "spec: {regions: [{nom: a}]}", "spec: {regions: [a]}"])
+BOMB = "\n".join(
+    [
+        "a0: &a0 [x]",
+        *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 10)),
+        "spec: {regions: [{name: *a9}]}",
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "[", "spec: 7", "spec: {regions: [{nom: a}]}", "spec: {regions: [a]}", BOMB]
+)
 def test_what_cannot_be_read_completes_nothing_and_says_nothing(user: UserRepository, content: str | None) -> None:
     regions = user.folder / "providers/regions.yaml"
     regions.unlink() if content is None else regions.write_text(content)

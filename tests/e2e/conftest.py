@@ -44,9 +44,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Wait for a test that runs together with others; the first one starts them all. A second try is its own."""
-    if pyfuncitem.get_closest_marker(TOGETHER) is None or getattr(pyfuncitem, "execution_count", 1) > 1:
-        return None
     session = pyfuncitem.session
+    again = RUNNING in session.stash and getattr(pyfuncitem, "execution_count", 1) > 1
+    if pyfuncitem.get_closest_marker(TOGETHER) is None or again:
+        return None
     if RUNNING not in session.stash:
         session.stash[RUNNING] = _begin(session.items, pyfuncitem.funcargs["fleet"])
     session.stash[RUNNING][pyfuncitem.nodeid].result()

@@ -36,7 +36,7 @@ def controller(own_fleet: Fleet, delivery: Delivery) -> None:
 
 def test_an_application_comes_changes_and_goes_with_commits(own_fleet: Fleet, delivery: Delivery) -> None:
     fleet, sources, key = own_fleet, delivery.sources("portal"), own_fleet.key("acme")
-    sources.push("portal/settings.yaml", settings_map("portal"))
+    sources.push("portal/settings.yaml", settings_map("portal", colour="red"))
     entry, name = declared(key, sources), name_of(key, "portal")
     argocd.pause(delivery.argo)
     try:
@@ -51,6 +51,7 @@ def test_an_application_comes_changes_and_goes_with_commits(own_fleet: Fleet, de
     assert "\n  portal  Synced, Healthy\n" in described
     assert f"\n      {delivery.argo.url}/applications/{name}\n" in described
 
+    _is_healed_by_argo_cd(fleet, key, entry["namespace"])
     _is_followed_afterwards(fleet, delivery, key, sources)
     commit = fleet.repository.declare(key, fleet.spec(deletionProtection=False))
     fleet.ready(key, commit)
@@ -78,6 +79,18 @@ def test_a_decommission_takes_the_application_away_before_the_data(own_fleet: Fl
     outcome = delivery.outcome(key, "application/decommission/portal")
     assert outcome
     assert outcome.at <= lab.copies(key, service)[-1]["metadata"]["creationTimestamp"]
+
+
+def _is_healed_by_argo_cd(fleet: Fleet, key: str, namespace: str) -> None:
+    """What somebody edits by hand is put back while the reconciler, which has looked too, runs nothing."""
+    kube, runs = fleet.lab.kube, len(fleet.lab.runs(key))
+    deployed = kube.get(CONFIG_MAPS, namespace, "portal")["data"]
+    kube.merge(CONFIG_MAPS, namespace, "portal", {"data": {"colour": "blue"}})
+    fleet.look(key)
+    healed = lambda: kube.get(CONFIG_MAPS, namespace, "portal")["data"] == deployed  # noqa: E731
+    fleet.eventually(key, healed, "Argo CD to heal it")
+    fleet.look(key)
+    assert len(fleet.lab.runs(key)) == runs, "the reconciler left it to Argo CD"
 
 
 def _is_followed_afterwards(fleet: Fleet, delivery: Delivery, key: str, sources: Sources) -> None:
