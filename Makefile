@@ -56,5 +56,6 @@ cluster-down: $(STAMP) ## Stop the local cluster, leaving nothing behind.
 	@$(RUN) -m tests.cluster down --name $(NAME)
 
 clean: ## Remove the virtual environment and what tools left behind.
+	@! ls .demo/*/server >/dev/null 2>&1 || { echo "a demo is up: make demo-down first" >&2; exit 1; }
 	@rm -rf $(VENV) dist .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,14 +4,24 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from reconciler.adapters.kube.resources import CONFIG_MAPS
 from reconciler.cli.main import COMMANDS, run
 from reconciler.cli.why import _lines, explanations
+from reconciler.core.fleet import REGIONS, regions_text
+from reconciler.core.placement import config_map_of as placement_map
 from reconciler.core.record import Entry
-from tests.core.fleet import BILLING, declaration, outcome, record
+from reconciler.core.record import config_map_of as record_map
+from reconciler.core.region import Region
+from tests.core.fleet import BILLING, SEARCH, declaration, outcome, placed, record
+from tests.manifests.memory import MemoryKube
 from tests.userrepo import UserRepository
 
 ROOT = Path(__file__).parents[2]
@@ -246,3 +256,92 @@ def test_why_names_field_commit_author_and_job(user: UserRepository) -> None:
     assert '    parameters.support: "24/7" → "9-5"' in lines
     assert f"    commit {second[:7]} Ada: Fewer\\x1b[31m hours" in lines
     assert os.linesep.join(lines).count("commit ") == 2, "a commit that changed nothing of it is not named"
+
+
+@pytest.fixture
+def moved(user: UserRepository, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """An environment that moved from the control plane's region to another cluster; the two commits of its runs."""
+    first = user.git("rev-parse", "HEAD")
+    user.edit(PRODUCTION, '"24/7"', '"9-5"')
+    second = user.commit("Fewer hours")
+    of = declaration(region="us-east")
+    history = (
+        entry("r1", first, "2026-11-26T10:00:00Z"),
+        replace(entry("r2", second, "2026-11-26T11:00:00Z"), region="us-east"),
+    )
+    clusters = {None: MemoryKube(), "east": MemoryKube()}
+    regions = regions_text([Region("eu-west"), Region("us-east", context="east", workflow_namespace="runs")])
+    fleet = {"metadata": {"name": "fleet"}, "data": {REGIONS: regions}}
+    clusters[None].put(CONFIG_MAPS, "tenantctl", fleet)
+    known = record(of, region="us-east", history=history)
+    clusters[None].put(CONFIG_MAPS, "tenantctl", record_map(known, "tenantctl"))
+    for cluster, namespace, done in (
+        (clusters[None], "tenantctl-workflows", outcome(SEARCH, of, "s1", run="r1")),
+        (clusters["east"], "runs", outcome(BILLING, of, "b1", run="r2")),
+    ):
+        raw = placement_map(placed(of), namespace)
+        raw["data"][done.step.data_key] = done.dump()
+        cluster.put(CONFIG_MAPS, namespace, raw)
+    monkeypatch.setattr("reconciler.adapters.kube.connect", lambda context, _: clusters[context])
+    return first, second
+
+
+def test_why_reads_the_outcomes_of_every_region(moved: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["why", "acme/production"]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert [line.split("  ")[0] for line in lines if not line.startswith(" ")] == ["r2", "r1"]
+    assert [line.strip() for line in lines if "    ran " in line] == [
+        "ran upsert/billing/billing-lifecycle",
+        "ran upsert/search/search-lifecycle",
+    ]
+    assert f"    commit {moved[1][:7]} Ada: Fewer hours" in lines
+    assert err == ""
+
+
+@pytest.mark.parametrize(("output", "load"), [("json", json.loads), ("yaml", yaml.safe_load)])
+def test_why_as_a_document(
+    output: str, load: Callable[[str], Any], moved: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = moved
+    assert run(["why", "acme/production", "-o", output]) == 0
+    assert load(capsys.readouterr().out) == [
+        {
+            "run": "r2",
+            "event": "Succeeded",
+            "at": "2026-11-26T11:00:00Z",
+            "revision": second,
+            "before": first,
+            "reasons": ['parameters.support: "24/7" → "9-5"'],
+            "commits": [{"commit": second, "author": "Ada", "subject": "Fewer hours"}],
+            "steps": ["job/upsert/billing/billing-lifecycle"],
+        },
+        {
+            "run": "r1",
+            "event": "Succeeded",
+            "at": "2026-11-26T10:00:00Z",
+            "revision": first,
+            "before": None,
+            "reasons": ["the first run that the record remembers"],
+            "commits": [],
+            "steps": ["job/upsert/search/search-lifecycle"],
+        },
+    ]
+
+
+@pytest.mark.usefixtures("moved")
+def test_why_shows_as_many_runs_as_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["why", "acme/production", "--last", "1", "-o", "json"]) == 0
+    assert [each["run"] for each in json.loads(capsys.readouterr().out)] == ["r2"]
+
+
+def test_why_says_that_there_was_no_run(
+    user: UserRepository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kube = MemoryKube()
+    kube.put(CONFIG_MAPS, "tenantctl", record_map(record(declaration()), "tenantctl"))
+    monkeypatch.setattr("reconciler.adapters.kube.connect", lambda *_: kube)
+    assert run(["why", "acme/production"]) == 0
+    assert "acme/production has had no run yet" in capsys.readouterr().err
+    assert run(["why", "acme/productoin"]) == 1
+    assert "did you mean 'acme/production'?" in capsys.readouterr().err

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.cli.main import run
+from reconciler.core.attempts import Attempts
 from reconciler.core.errors import UsageError
 from reconciler.core.fleet import REGIONS, read_fleet, regions_text
 from reconciler.core.move import Move, Phase
@@ -17,6 +18,7 @@ from reconciler.core.record import Entry, config_map_of, read_record
 from reconciler.core.region import Region
 from tests.cli.test_environments import Kube as Control
 from tests.core.fleet import declaration, record
+from tests.core.moving import ARCHIVE, archives, move
 from tests.core.test_decide import CLAIM
 
 Json = dict[str, Any]
@@ -107,6 +109,37 @@ def test_describe_shows_both_ends_of_a_move(control: Control, east: East, capsys
     assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("Steps")] == [
         "Steps in eu-west: nothing is placed there", "Steps in us-east (placement Active at fffffff):",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            {"phase": Phase.IMPORTING, "archives": archives(), "attempts": Attempts("b", 2, message="no disk")},
+            [
+                "Move:         eu-west → us-east, Importing (begun 2027-01-15T08:00:00Z, epoch 2)",
+                "              it is in eu-west, where nothing can be written, until everything is in us-east",
+                f"              exported by billing: {ARCHIVE.key}",
+                "              attempt 2: no disk",
+            ],
+        ),
+        (
+            {"phase": Phase.CLEANING, "cleans": "eu-west", "without_source": True},
+            [
+                "Move:         eu-west → us-east, Cleaning (begun 2027-01-15T08:00:00Z, epoch 2)",
+                "              what is left of it in eu-west is taken away",
+                "              the data in eu-west was given up by an approval",
+            ],
+        ),
+    ],
+    ids=["importing", "cleaning"],
+)
+def test_describe_tells_where_a_move_stands_and_why_it_waits(
+    control: Control, east: East, fields: Any, expected: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(control, move=move(**fields))
+    assert run(["describe", str(KEY)]) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith(("Move:", " " * 14))] == expected
 
 
 def test_describe_without_the_context_says_all_else_and_fails(lost: None, capsys: pytest.CaptureFixture[str]) -> None:

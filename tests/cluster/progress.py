@@ -20,12 +20,16 @@ class Progress:
 
     @contextlib.contextmanager
     def step(self, title: str, *, hint: str = "") -> Iterator[None]:
-        """Reports `title` with its seconds when the block ends; with a `hint`, also when it begins."""
+        """Reports `title` with its seconds when the block ends, well or not; with a `hint`, also when it begins."""
         begin = time.monotonic()
         if hint:
             self.say(f"    ...    {title} ({hint})")
-        with _heartbeat(self.say, title, begin):
-            yield
+        try:
+            with _heartbeat(self.say, title, begin):
+                yield
+        except BaseException:
+            self.say(f"{time.monotonic() - begin:8.1f} s  failed: {title}")
+            raise
         self.say(f"{time.monotonic() - begin:8.1f} s  {title}")
 
     def note(self, text: str) -> None:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.condition import READY
+from reconciler.core.condition import EXPIRED, READY
 from reconciler.core.errors import NotAllowed
 from reconciler.core.record import Record, condition, read_record
+from reconciler.core.times import rfc3339
 from tests.controller.life import HELD, KEYS, Life
 from tests.controller.memory import Cluster, Died
 from tests.controller.process import Process
@@ -155,6 +156,17 @@ def test_policy_is_copied_while_a_run_is_in_progress(life: Life) -> None:
     process.settle()
     assert record(life).claim
     assert record(life).policy.ring == 3
+
+
+def test_an_environment_is_looked_at_again_when_it_expires(life: Life) -> None:
+    life.change(KEY, {"seats": 1, "region": HOME, "expiresAt": rfc3339(life.now + 60)})
+    process = ready(life)
+    assert process.reconciler.reconcile(KEY, life.desired).again_after == 60
+    life.now += 60
+    assert process.reconciler.reconcile(KEY, life.desired).again_after is None
+    expired = condition(record(life), EXPIRED)
+    assert expired is not None
+    assert expired.status
 
 
 def test_a_placement_that_is_deleted_is_made_again_also_where_no_step_is_wanted(life: Life) -> None:

@@ -1,6 +1,7 @@
 """The source on real git repositories: new commits are told at once, trouble is told and forgets nothing."""
 
 import queue
+import random
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -184,6 +185,40 @@ def test_references_that_cannot_be_watched_are_said_and_read_at_the_interval(tmp
     assert "references are not watched" in str(errors.get(timeout=WAIT))
     source.stop()
     thread.join(WAIT)
+
+
+class Counted(Stub):
+    """A repository that tells of every fetch."""
+
+    def __init__(self) -> None:
+        self.fetches: queue.Queue[str] = queue.Queue()
+
+    def fetch(self) -> None:
+        self.fetches.put("fetched")
+
+
+def test_the_interval_has_jitter_so_that_many_do_not_fetch_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    bounds: queue.Queue[tuple[float, float]] = queue.Queue()
+    draws = iter((0.0, 1.0))  # at once, then in an hour
+
+    def drawn(low: float, high: float) -> float:
+        bounds.put((low, high))
+        return next(draws)
+
+    monkeypatch.setattr(source_module, "REST_SECONDS", 0.0)
+    monkeypatch.setattr(random, "uniform", drawn)
+    counted = Counted()
+    source = Source(counted, "main", 3600, None, lambda desired: None, lambda error: None)
+    thread = threading.Thread(target=source.run, daemon=True)
+    thread.start()
+    try:
+        for _ in range(2):
+            assert counted.fetches.get(timeout=WAIT)
+            assert bounds.get(timeout=WAIT) == (0.9, 1.1)
+    finally:
+        source.stop()
+        thread.join(WAIT)
+    assert counted.fetches.empty()
 
 
 class Broken(Stub):

@@ -129,6 +129,17 @@ class TestPaused:
     def test_what_is_done_may_be_said(self) -> None:
         assert held(guard.paused, replace(UPSERT, steps=()), replace(HERE, fleet=self.FLEET)) is None
 
+    @pytest.mark.parametrize(
+        ("phase", "lives"),
+        [(Phase.EXPORTING, HOME), (Phase.IMPORTING, HOME), (Phase.CLEANING, EAST), (Phase.THAWING, HOME)],
+    )
+    def test_a_move_that_has_begun_waits_before_each_phase(self, phase: Phase, lives: str) -> None:
+        moved = replace(on_the_move(phase, archives=archives(), cleans=HOME), region=lives)
+        observed = seen(moved, site(home(state=State.FROZEN)))
+        decision = decide(KEY, desired(GOES), replace(observed, fleet=self.FLEET), NOW)
+        assert (decision.action, {hold.reason for hold in decision.holds}) == (None, {HoldReason.PAUSED})
+        assert decide(KEY, desired(GOES), observed, NOW).action
+
 
 def test_a_missing_record_is_no_new_environment_while_records_are_lost() -> None:
     nothing = seen(None, site(), lost="2 records, not 3")

@@ -11,6 +11,7 @@ from reconciler.core.decide import Decision
 from reconciler.core.mark import Mark
 from reconciler.core.record import conditions_by_type
 from reconciler.core.status import with_status
+from reconciler.core.times import rfc3339
 from tests.core.fleet import BILLING, KEY, NOW, declaration, record
 
 OF = declaration()
@@ -139,3 +140,23 @@ def test_the_applied_revision_stays_before_a_removal_that_is_held() -> None:
     held_back = held(HoldReason.PROTECTED, replace(ACTION, steps=(), removals=REMOVALS))
     after = with_status(record(OF, applied_digest="old"), OF, "new", held_back, NOW)
     assert (after.applied_digest, after.applied_revision) == (OF.digest, "c0ffee")
+
+
+@pytest.mark.parametrize(
+    ("spec", "fields", "expected"),
+    [
+        ({"expiresAt": rfc3339(NOW)}, {}, (True, "Expired")),
+        ({"expiresAt": rfc3339(NOW + 1)}, {}, (False, "")),
+        ({"expiresAt": rfc3339(NOW)}, {"gone": rfc3339(NOW)}, None),
+        ({}, {}, None),
+    ],
+    ids=["past", "not yet", "gone", "never"],
+)
+def test_past_its_time_somebody_is_asked_to_remove_it(spec: Any, fields: Any, expected: Any) -> None:
+    of = declaration(**spec)
+    found = conditions_by_type(with_status(record(of, **fields), of, "new", Decision(KEY), NOW))
+    expired = found.get("Expired")
+    assert (expired and (expired.status, expired.reason)) == expected
+    assert found["Ready"].status
+    if expired and expired.status:
+        assert expired.message.startswith(f"expiresAt {spec['expiresAt']} is past: remove the declaration in a commit")

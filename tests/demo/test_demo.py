@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests import cluster
+from tests.cluster import cgroups, network
+from tests.cluster.addresses import of
+from tests.cluster.folders import state
 from tests.demo.place import Place, second_name
 from tests.test_docs import BLOCK
 
@@ -52,9 +55,19 @@ def test_from_nothing_to_ready_and_back(place: Place) -> None:
         assert line in done.stdout
     _tour(place)
     assert demo("--down").returncode == 0
-    assert cluster.find(NAME) is None
-    assert cluster.find(second_name(NAME)) is None
+    for name in (NAME, second_name(NAME)):
+        assert cluster.find(name) is None
+        _nothing_is_left(name)
     assert not place.folder.exists()
+
+
+def _nothing_is_left(name: str) -> None:
+    own, links = of(name), subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
+    assert cgroups.members(own.netns) == []
+    assert not (network.NAMESPACES / own.netns).exists()
+    assert own.link not in links
+    assert str(state(name)) not in Path("/proc/self/mounts").read_text()
+    assert not state(name).exists()
 
 
 def _tour(place: Place) -> None:

@@ -112,6 +112,21 @@ def test_a_force_push_takes_nothing_away(own_fleet: Fleet, keys: list[str]) -> N
         own_fleet.ready(key)
 
 
+def test_an_empty_branch_takes_nothing_away(own_fleet: Fleet, keys: list[str]) -> None:
+    """Not even its regions are listed, so every environment is held; with them, the source is not trusted (above)."""
+    git = own_fleet.repository.git
+    good = git("rev-parse", "HEAD")
+    git("checkout", "--quiet", "--orphan", "empty")
+    git("rm", "-r", "--quiet", "--force", ".")
+    own_fleet.repository.commit("Nothing at all")
+    git("branch", "--force", "main", "empty")
+    git("checkout", "--quiet", "main")
+    _alive(own_fleet, keys, "InvalidDeclaration")
+    git("reset", "--quiet", "--hard", good)
+    for key in keys:
+        own_fleet.ready(key)
+
+
 def test_a_renamed_tenant_is_held_on_both_sides(own_fleet: Fleet, keys: list[str]) -> None:
     old = keys[0].partition("/")[0]
     new = own_fleet.lab.name("renamed")

@@ -62,6 +62,24 @@ def test_what_is_taken_away_comes_first_and_is_counted() -> None:
     assert "`badcafe` → `c0ffee0`" in text
 
 
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        (
+            ("job/upsert/billing/lifecycle", "resource/upsert/postgres/main"),
+            ["runs `job/upsert/billing/lifecycle`", "runs `resource/upsert/postgres/main`"],
+        ),
+        ((), []),
+        (None, ["runs the lifecycle Jobs of its services (which, is seen only against a cluster or a snapshot)"]),
+    ],
+    ids=["known", "none", "not looked"],
+)
+def test_what_will_run_is_named(steps: tuple[str, ...] | None, said: list[str]) -> None:
+    known = steps if steps is None else tuple(map(Step.parse, steps))
+    lines = markdown(Preview(Plan(HEAD, (replace(action(WAYNE), steps=known),)))).splitlines()
+    assert [line.removeprefix("  - ") for line in lines if line.startswith("  - runs ")] == said
+
+
 def test_holds_of_what_cannot_be_read_stand_by_themselves() -> None:
     hold = Hold(ACME, HoldReason.INVALID_DECLARATION, "tenants/acme/production.yaml:1:1: syntax")
     text = markdown(Preview(Plan(HEAD, holds=(hold,))))
