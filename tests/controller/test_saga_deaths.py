@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.core.approval import Approval
 from reconciler.core.condition import READY
+from reconciler.core.move import Phase
 from reconciler.core.record import condition, read_record
 from reconciler.core.times import rfc3339
 from tests.controller.bridges import verb_of
@@ -230,3 +231,21 @@ ENDS: dict[Callable[[Story], None], dict[str, Any]] = {
     loses_a_service: APPLIED | {"stores": {HOME: {"billing": frozenset({1})}, EAST: {}}},
     loses_a_service_for_a_while: APPLIED | {"stores": {HOME: BOTH | {"search": frozenset()}, EAST: {}}},
 }
+
+
+def test_a_new_cluster_of_the_same_name_ends_the_wait_for_a_lost_region() -> None:
+    """What docs/migration.md says of a region that never comes back."""
+    story = begun()
+    story.life.regions[HOME].silent = True
+    story.declare(MOVED)
+    story.settle()
+    digest = story.life.desired.environments[KEY].digest
+    story.approve(action="MIGRATE", digest=digest, region=HOME, without_source=True)
+    story.rounds(3)
+    assert summary(story)["record"][2].phase is Phase.CLEANING
+    story.life.give_up(KEY)
+    story.life.regions[HOME].objects.clear()
+    story.life.regions[HOME].silent = False
+    story.rounds(3)
+    region, _, move, *_ = summary(story)["record"]
+    assert (region, move) == (EAST, None)
