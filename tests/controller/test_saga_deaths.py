@@ -96,13 +96,18 @@ def moves_and_comes_back(story: Story) -> None:
     story.rounds(8)
 
 
-def moves_without_its_source(story: Story) -> None:
+def loses_its_source(story: Story) -> None:
+    """Its region does not answer, and it moves without the data there; what is left there waits."""
     story.life.regions[HOME].silent = True
     story.declare(MOVED)
     story.settle()
     digest = story.life.desired.environments[KEY].digest
     story.approve(action="MIGRATE", digest=digest, region=HOME, without_source=True)
     story.rounds(3)
+
+
+def moves_without_its_source(story: Story) -> None:
+    loses_its_source(story)
     story.life.regions[HOME].silent = False
     story.life.give_up(KEY)
     story.rounds(3)
@@ -236,12 +241,7 @@ ENDS: dict[Callable[[Story], None], dict[str, Any]] = {
 def test_a_new_cluster_of_the_same_name_ends_the_wait_for_a_lost_region() -> None:
     """What docs/migration.md says of a region that never comes back."""
     story = begun()
-    story.life.regions[HOME].silent = True
-    story.declare(MOVED)
-    story.settle()
-    digest = story.life.desired.environments[KEY].digest
-    story.approve(action="MIGRATE", digest=digest, region=HOME, without_source=True)
-    story.rounds(3)
+    loses_its_source(story)
     assert summary(story)["record"][2].phase is Phase.CLEANING
     story.life.give_up(KEY)
     story.life.regions[HOME].objects.clear()
