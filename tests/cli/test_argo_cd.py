@@ -161,11 +161,14 @@ def test_what_is_printed_for_argo_cd(capsys):
     words = ["--argo-server", "https://argo.example.com/", "--repository", "https://git.example.com/fleet.git"]
     assert run(["install", "--export-argo-cd", *words, "--annotation", "example.com/tenant"]) == 0
     printed = capsys.readouterr()
-    settings, project, applications = yaml.safe_load_all(printed.out)
+    settings, project, providers, applications = yaml.safe_load_all(printed.out)
     assert settings["data"]["resource.customizations.health.batch_Job"] == health_script(["example.com/tenant"])
     assert '{ "collibra.com/tenant.lifecycle", "example.com/tenant" }' in health_script(["example.com/tenant"])
     assert "https://argo.example.com/workflows/tenantctl-workflows?" in settings["data"]["application.links"]
     assert (project["kind"], applications["kind"]) == ("AppProject", "ApplicationSet")
+    assert applications["spec"]["template"]["spec"]["project"] == providers["metadata"]["name"]
+    assert providers["spec"]["namespaceResourceWhitelist"] == [{"group": "argoproj.io", "kind": "WorkflowTemplate"}]
+    assert providers["spec"]["clusterResourceWhitelist"] == []
     assert printed.err == ""
     assert "  resource.customizations.health.batch_Job: |" in printed.out, "readable as it is printed"
 
