@@ -14,7 +14,7 @@ from tests.gitenv import git_environment
 ROOT = Path(__file__).parents[1]
 SAMPLE = ("tenants", "providers")
 RELEASE = "v0.1.0"  # what the documentation tells users to install
-OURS = ("TENANTCTL", "KUBE", "GITHUB", "GIT_DIR", "GIT_INDEX", "PRE_COMMIT")
+OURS = ("TENANTCTL", "KUBE", "GITHUB", "PRE_COMMIT")
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -1,13 +1,13 @@
 import secrets
-import subprocess
 from datetime import timedelta
 
 import obstore
 import pytest
 
-from tests.cluster import addresses, cgroups, network, objectstore, postgres
+from tests.cluster import addresses, objectstore, postgres
 from tests.cluster.conftest import client_of, send
 from tests.cluster.kubectl import kubectl
+from tests.cluster.leftovers import leftovers
 from tests.cluster.objectstore import Place
 
 TEXT = b"rows of acme"
@@ -62,9 +62,7 @@ def test_down_leaves_nothing(tmp_path, monkeypatch):
         objectstore.down()
     assert objectstore.find() is None
     assert list((tmp_path / "tenantctl").iterdir()) == []
-    assert not (network.NAMESPACES / own.netns).exists()
-    assert cgroups.members(own.netns) == []
-    assert own.link not in subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
+    assert leftovers(own) == []
 
 
 def in_pod(cluster, image, *command):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests import cluster
-from tests.cluster import cgroups, network
 from tests.cluster.addresses import of
 from tests.cluster.folders import state
+from tests.cluster.leftovers import leftovers
 from tests.demo.place import Place, second_name
 from tests.test_docs import BLOCK
 
@@ -62,10 +62,7 @@ def test_from_nothing_to_ready_and_back(place: Place) -> None:
 
 
 def _nothing_is_left(name: str) -> None:
-    own, links = of(name), subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
-    assert cgroups.members(own.netns) == []
-    assert not (network.NAMESPACES / own.netns).exists()
-    assert own.link not in links
+    assert leftovers(of(name)) == []
     assert str(state(name)) not in Path("/proc/self/mounts").read_text()
     assert not state(name).exists()
 
