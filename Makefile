@@ -30,17 +30,14 @@ demo: $(STAMP) ## From nothing to a Ready tenant environment on a real local clu
 demo-down: $(STAMP) ## Remove what the demo made, and its cluster.
 	@$(RUN) -m tests.demo --down $(CLUSTER_OPTIONS)
 
-test: lint quick ## Everything that is checked: lint, unit tests, then end to end on a real cluster.
-	@echo "==> end-to-end tests on a real cluster"
-	@$(RUN) -m pytest -m cluster --reruns 1 --max-suite-reruns 4 --rerun-show-tracebacks tests
+test: $(STAMP) ## Everything that is checked: lint, tests without a cluster, then tests on real clusters.
+	@$(RUN) -m tests.suite
 
 quick: $(STAMP) ## The tests that need no cluster.
-	@echo "==> tests without a cluster"
-	@$(RUN) -m pytest -m 'not cluster' tests
+	@$(RUN) -m tests.suite --only 'without a cluster'
 
 lint: $(STAMP) ## Style, types, layers, and the sample declarations: what pre-commit checks.
-	@echo "==> pre-commit: ruff, mypy, import-linter, tenantctl validate"
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/pre-commit run --all-files
+	@$(RUN) -m tests.suite --only lint
 
 format: $(STAMP) ## Put the code into shape.
 	@$(VENV)/bin/ruff check --fix --quiet . || true

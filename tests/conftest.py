@@ -6,11 +6,28 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.lanes import arrange, is_left_out
+from tests.timing import FixtureTimes, Timing
 from tests.userrepo import project_copy
 
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("here", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(FixtureTimes())
+    if not hasattr(config, "workerinput"):  # one report for all processes of pytest-xdist
+        config.pluginmanager.register(Timing())
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return True if collection_path.suffix == ".py" and is_left_out(collection_path, config.option.markexpr) else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    arrange(items)
 
 
 @pytest.fixture(scope="session")

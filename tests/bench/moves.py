@@ -13,12 +13,12 @@ from pathlib import Path
 
 from tests import cluster
 from tests.cluster import objectstore
-from tests.e2e.conftest import NAME
 from tests.e2e.fleet import Fleet
 from tests.e2e.lab import CONTROL, PREFIX, SERVICE_ACCOUNTS, Json, Lab
 from tests.e2e.regions import EAST, RECONCILER, WEST, Regions
 from tests.e2e.repository import Repository
 from tests.e2e.tenant import Tenant
+from tests.lanes import cluster_name, second_cluster_name
 
 ROUNDS = 3
 ROWS = 1000
@@ -67,7 +67,7 @@ def measure(both: Regions, folder: Path) -> list[tuple[float, float]]:
 
 def main() -> int:
     """Print the medians: all, Jobs, the rest."""
-    west, east = (Lab(cluster.find(name) or cluster.up(name)) for name in (NAME, f"{NAME}-2"))
+    west, east = (Lab(cluster.find(name) or cluster.up(name)) for name in (cluster_name(), second_cluster_name()))
     with tempfile.TemporaryDirectory() as name:
         both = Regions(west, east, objectstore.up(), f"{PREFIX}bench", Path(name) / "credentials")
         for lab in both.labs.values():

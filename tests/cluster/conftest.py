@@ -15,8 +15,9 @@ from reconciler.adapters.kube import Kube, connect
 from tests import cluster
 from tests.cluster import Cluster, objectstore
 from tests.cluster.objectstore import ObjectStore
+from tests.lanes import cluster_name
 
-NAME = os.environ.get("TENANTCTL_TEST_CLUSTER", "test")  # another one, beside a run that goes on
+NAME = cluster_name()
 Sign = Callable[[str, str], str]
 
 

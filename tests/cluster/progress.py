@@ -56,3 +56,9 @@ def _heartbeat(say: Say, title: str, begin: float) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+
+
+def duration(seconds: float) -> str:
+    """Minutes and seconds, as people say them: `17:05 min`, `9 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02} min" if minutes else f"{rest} s"

@@ -1,12 +1,12 @@
-import os
 import time
 
 import pytest
 
 from tests.cluster import cluster, find, lifecycle
 from tests.cluster.failure import ClusterError
+from tests.lanes import cluster_name
 
-NAME = os.environ.get("TENANTCTL_TEST_CLUSTER", "test")
+NAME = cluster_name()
 
 
 def test_nothing_is_found_where_nothing_was_started(tmp_path, monkeypatch):

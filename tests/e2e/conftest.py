@@ -21,15 +21,11 @@ from tests.e2e.fleet import Fleet, regions
 from tests.e2e.lab import CONTROL, PREFIX, SERVICE_ACCOUNTS, Lab
 from tests.e2e.regions import Regions
 from tests.e2e.repository import Repository
+from tests.lanes import TOGETHER, cluster_name, second_cluster_name
 
-NAME = os.environ.get("TENANTCTL_TEST_CLUSTER", "test")  # another one, beside a run that goes on
+NAME = cluster_name()
 THREADS = 8  # each has a run most of the time; more of them only wait for the processor
-TOGETHER = "together"
 RUNNING = pytest.StashKey[dict[str, "Future[None]"]]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", f"{TOGETHER}(long): runs beside the others of this mark, long ones first")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -143,7 +139,7 @@ def both(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regions
     """Two clusters, tenantctl and the object store in both. For modules with the only fleet (`moving`)."""
     if os.environ.get("CONTEXT"):
         pytest.skip("two clusters and the object store are for local clusters")
-    other = Lab(cluster.up(f"{NAME}-2"))
+    other = Lab(cluster.up(second_cluster_name()))
     keys = tmp_path_factory.mktemp("archives") / "credentials"
     made = Regions(lab, other, objectstore.up(), f"{PREFIX}{secrets.token_hex(4)}", keys)
     other.kube.delete(SERVICE_ACCOUNTS, CONTROL, "tenantctl-reconciler")
