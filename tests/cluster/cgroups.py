@@ -28,7 +28,8 @@ def create(netns: str) -> Path:
         _delegate(UNIFIED)
         _delegate(UNIFIED / netns)
     home = programs(netns)
-    home.mkdir(exist_ok=True)
+    for each in (home, *accounts(netns)):
+        each.mkdir(exist_ok=True)
     return home
 
 
@@ -36,6 +37,11 @@ def programs(netns: str) -> Path:
     """The folder that the cluster's processes go into."""
     roots = _hierarchies()
     return next((root for root in roots if root.name == "pids"), roots[0]) / netns / "programs"
+
+
+def accounts(netns: str) -> list[Path]:
+    """The folder, apart from that, in which the kernel counts the processor seconds of the cluster's processes."""
+    return [root / netns / "programs" for root in _hierarchies() if root.name.split(",")[0] == "cpuacct"]
 
 
 def kill(netns: str, patience: float = 10.0) -> list[int]:

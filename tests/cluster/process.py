@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import cgroups
 from .failure import ClusterError
 
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -46,7 +47,8 @@ class Runtime:
 
 def start(program: Program, runtime: Runtime) -> None:
     """Starts `program` in the cluster's cgroup and network namespace; its output goes to its log."""
-    enter = f"echo $$ > {shlex.quote(str(runtime.cgroup / 'cgroup.procs'))}; "
+    folders = (runtime.cgroup, *(folder for folder in cgroups.accounts(runtime.netns) if folder.exists()))
+    enter = "".join(f"echo $$ > {shlex.quote(str(folder / 'cgroup.procs'))}; " for folder in folders)
     # not `ip netns exec`: that mounts /sys anew and hides the cgroups
     command = ["nsenter", f"--net=/run/netns/{runtime.netns}", *program.argv]
     log = runtime.log(program.name)

@@ -1,6 +1,6 @@
 """One cluster through its API server: raw JSON in, raw JSON out.
 
-The library finds the server and the credentials (kubeconfig, exec plugins, service account); its typed models are left
+The library finds the server and the credentials (kubeconfig, exec plugins), `pod` those of a pod; typed models are left
 out, because building them costs more than everything else here does. Every failure leaves as one of `core.errors`.
 """
 
@@ -29,10 +29,11 @@ FIELD_MANAGER = "tenantctl"
 class Kube:
     """A cluster's API server. Safe to share between threads; close it when done."""
 
-    def __init__(self, api_client: Any, context: str | None = None) -> None:
+    def __init__(self, pool: Any, configuration: Any, context: str | None = None) -> None:
+        """`pool` is a PoolManager of urllib3; `configuration` has the `host` and the headers to authenticate with."""
         self.context = context
-        self._configuration = api_client.configuration
-        self._pool = api_client.rest_client.pool_manager
+        self._configuration = configuration
+        self._pool = pool
 
     @property
     def where(self) -> str:

@@ -5,36 +5,39 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.adapters.kube.client import Kube
+from reconciler.adapters.kube.pod import PodConfiguration, pool
 from reconciler.core.errors import UsageError
 
 DEFAULT = "~/.kube/config"
+CONNECTIONS = 32  # kept open at most
 
 
 def connect(context: str | None = None, kubeconfig: str | None = None) -> Kube:
     """Open a cluster: by context, else the service account inside a pod, else the kubeconfig's current context.
 
     `kubeconfig`: a file, or several that are merged, as in KUBECONFIG, which is taken where it is None. Raises
-    UsageError when there is no such context or no kubeconfig.
+    UsageError when there is no such context or no kubeconfig, or nothing of what a pod is given.
     """
+    if in_cluster() and kubeconfig is None and context is None:
+        pod = PodConfiguration()
+        return Kube(pool(pod, CONNECTIONS), pod)
+    return _by_kubeconfig(context, kubeconfig)
+
+
+def _by_kubeconfig(context: str | None, kubeconfig: str | None) -> Kube:
     from kubernetes.client import ApiClient, Configuration
-    from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+    from kubernetes.config import ConfigException, load_kube_config
 
     configuration = Configuration()
     configuration.retries = False
-    configuration.connection_pool_maxsize = 32
-    if in_cluster() and kubeconfig is None and context is None:
-        try:
-            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        except ConfigException as error:
-            raise UsageError(f"no cluster: {error}") from error
-        return Kube(ApiClient(configuration), None)
+    configuration.connection_pool_maxsize = CONNECTIONS
     location = _location(kubeconfig)
     chosen = _context(location, context)
     try:
         load_kube_config(location, chosen, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
     except ConfigException as error:
         raise UsageError(f"{location}: {str(error).removeprefix('Invalid kube-config file. ')}") from error
-    return Kube(ApiClient(configuration), chosen)
+    return Kube(ApiClient(configuration).rest_client.pool_manager, configuration, chosen)
 
 
 def in_cluster() -> bool:

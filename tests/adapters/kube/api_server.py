@@ -24,7 +24,7 @@ def api_server(script: list[tuple[int, Any]]) -> Iterator[tuple[Kube, list[str]]
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     configuration = Configuration()
     configuration.host = f"http://127.0.0.1:{server.server_address[1]}"
-    kube = Kube(ApiClient(configuration), "stand-in")
+    kube = Kube(ApiClient(configuration).rest_client.pool_manager, configuration, "stand-in")
     try:
         yield kube, asked
     finally:
