@@ -1,7 +1,7 @@
-"""The cluster that this process is a pod of: its address from the environment, the account's token and trust from files.
+"""The cluster that this process is a pod of: an address from the environment, the account's token and trust from files.
 
-These are what Kubernetes gives to every pod (https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/). The
-library reads the same, but importing it costs half a second of the processor, more than a bridge does otherwise.
+These are what Kubernetes gives to every pod (https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/).
+The library reads the same, but importing it costs half a second of the processor, as much as the rest of a bridge.
 """
 
 import os
