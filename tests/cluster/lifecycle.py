@@ -115,7 +115,7 @@ def _start_rest(kubernetes: Kubernetes, runtime: Runtime, binaries: Binaries) ->
     for program in (
         kubernetes.controller_manager(),
         kubernetes.scheduler(),
-        kubernetes.kubelet(),
+        containerd.beside(kubernetes.kubelet(), runtime),
         kubernetes.proxy(),
     ):
         start(program, runtime)

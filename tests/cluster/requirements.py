@@ -34,7 +34,7 @@ RUN = (
     Tool("nsenter", "util-linux", "entering them"),
     Tool("nft", "nftables", "services (kube-proxy)"),
     Tool("containerd", "containerd", "containers"),
-    Tool("runc", "runc", "containers"),
+    Tool("crun", "crun", "containers"),
     Tool("/usr/lib/cni/ptp", "containernetworking-plugins", "pod networking"),
     Tool("busybox", "busybox-static", "the image of test Jobs"),
     Tool("kubectl", "kubernetes-client", "setting up the example services"),
