@@ -8,6 +8,8 @@ from hypothesis import settings
 
 from tests.userrepo import project_copy
 
+os.environ.setdefault("TENANTCTL_TEST_RUN", str(os.getpid()))  # the owner of clusters, see tests/cluster/owner.py
+
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("here", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")

@@ -205,7 +205,7 @@ def tell(story: Story, key: Key) -> None:
     name = second_name(story.place.name)
     story.screen.step(f"A second region, {REGION}: another cluster, and object storage for archives")
     story.screen.command("python", "-m", "tests.cluster", "up", "--name", name)
-    cluster = cluster_up(name, story.screen.detail)
+    cluster = cluster_up(name, story.screen.detail, command=story.place.command)
     story.place.write_env(story.cluster)
     kube = connect(cluster.context, str(cluster.kubeconfig))
     try:

@@ -204,7 +204,7 @@ class Story:
 
 def tell(screen: Screen, place: Place, context: str, image: str) -> None:
     """The whole demo. Raises DemoError, ClusterError or TenantctlError."""
-    cluster = _cluster(screen, place.name, context, image)
+    cluster = _cluster(screen, place, context, image)
     place.folder.mkdir(parents=True, exist_ok=True)
     env = place.write_env(cluster)
     kube = connect(cluster.context, str(cluster.kubeconfig))
@@ -228,15 +228,15 @@ def tell(screen: Screen, place: Place, context: str, image: str) -> None:
     _next(screen, story, key, env)
 
 
-def _cluster(screen: Screen, name: str, context: str, image: str) -> Cluster:
+def _cluster(screen: Screen, place: Place, context: str, image: str) -> Cluster:
     screen.step(
         "A Kubernetes cluster with Argo Workflows" + (f": context {context}" if context else ", on this machine")
     )
     options = ("--context", context) if context else ()
-    screen.command("python", "-m", "tests.cluster", "up", "--name", name, *options)
+    screen.command("python", "-m", "tests.cluster", "up", "--name", place.name, *options)
     if context:
-        return existing.use(name, context, image, screen.detail)
-    return cluster_up(name, screen.detail)
+        return existing.use(place.name, context, image, screen.detail)
+    return cluster_up(place.name, screen.detail, command=place.command)
 
 
 def _next(screen: Screen, story: Story, key: Key, env: str) -> None:
