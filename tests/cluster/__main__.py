@@ -95,10 +95,10 @@ def _object_store(arguments: argparse.Namespace) -> int:
     if arguments.do == "up":
         objectstore.up(say)
     elif arguments.do == "down":
-        objectstore.down(say)
+        objectstore.down(say, force=arguments.force)
         return 0
-    found = objectstore.find()
-    print(f"{found.endpoint}/{found.bucket}\t{objectstore.note()}" if found else "down")
+    found, users = objectstore.find(), ", ".join(map(str, objectstore.users()))
+    print(f"{found.endpoint}/{found.bucket}\t{objectstore.note()}\t{users or '-'}" if found else "down")
     return 0 if found else 1
 
 
@@ -121,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     store = actions.add_parser(
         "objectstore", help="S3 for all clusters of this machine; the last user's down removes it"
     )
+    store.add_argument("--force", action="store_true", help="with down: stop it even if someone else uses it")
     store.add_argument("do", choices=("up", "down", "status"))
     store.set_defaults(act=_object_store)
     for action, act, name in (

@@ -60,7 +60,7 @@ class Moving:
 
     def join(self) -> None:
         """The platform installs tenantctl there, gives the reconciler a way in, and says where archives are."""
-        store = objectstore.up(self.story.screen.detail)
+        store = objectstore.up(self.story.screen.detail, command=self.story.place.command)
         keys = self.story.place.folder / "archives-credentials"
         keys.touch(mode=0o600)
         keys.write_text(f"AWS_ACCESS_KEY_ID={store.access_key}\nAWS_SECRET_ACCESS_KEY={store.secret_key}\n")
