@@ -10,11 +10,12 @@ import pytest
 from tests.cluster import addresses, objectstore, owner, postgres, process
 from tests.cluster.conftest import client_of, send
 from tests.cluster.kubectl import kubectl
-from tests.cluster.leftovers import leftovers
+from tests.cluster.leftovers import snapshot
 from tests.cluster.objectstore import ObjectStore, Place
 from tests.cluster.owner import Owner
 
 TEXT = b"rows of acme"
+KINDS = {"process", "namespace", "link", "address", "route", "cgroup", "folder"}  # of everything but mounts
 RUN = os.environ[owner.TEST_RUN]
 
 
@@ -126,6 +127,7 @@ def test_down_leaves_nothing(tmp_path, monkeypatch):
     try:
         made = objectstore.up()
         assert objectstore.up() == made == objectstore.find()
+        assert {line.split()[0] for line in snapshot(own, folders=[objectstore.note().parent])} == KINDS
         assert objectstore.note().stat().st_mode & 0o077 == 0
         client = client_of(made)
         obstore.put(client, "a/b", TEXT)
@@ -134,7 +136,7 @@ def test_down_leaves_nothing(tmp_path, monkeypatch):
         objectstore.down()
     assert objectstore.find() is None
     assert list((tmp_path / "tenantctl").iterdir()) == []
-    assert leftovers(own) == []
+    assert snapshot(own, folders=[tmp_path / "tenantctl" / own.name]) == frozenset()
 
 
 def in_pod(cluster, image, *command):

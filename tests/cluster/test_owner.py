@@ -10,7 +10,7 @@ import pytest
 from tests.cluster import __main__ as command_line
 from tests.cluster import lifecycle, owner, process
 from tests.cluster.failure import ClusterError
-from tests.cluster.folders import lock, locked, state
+from tests.cluster.folders import REPOSITORY, lock, locked, state
 from tests.cluster.owner import OwnedError, Owner
 
 NAME = "mine"
@@ -123,9 +123,10 @@ def test_every_process_of_this_test_run_is_the_same_owner(monkeypatch):
     """Of pytest-xdist's workers the controlling process is the owner: tests/conftest.py notes it for all."""
     monkeypatch.undo()
     script = "from tests.cluster import owner; print(owner.current('by hand').process)"
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert said.strip() == owner.current("by hand").process
-    assert process.alive(said.strip()) in {os.getpid(), os.getppid()}
+    words = [sys.executable, "-c", script]
+    said = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.strip()
+    assert process.alive(said)
+    assert said == owner.current("by hand").process
 
 
 # -- up, down, status --------------------------------------------------------------------------------------------------
