@@ -32,6 +32,8 @@ disabled_plugins = [
     conf_dir = "{folder}/cni"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+      Root = "{folder}/runc"  # so that it goes with the cluster: runc forgets no container that was killed
 """
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import containerd, find, network, owner
+from tests.cluster import Cluster, containerd, find, network, owner
 from tests.cluster.addresses import of
 from tests.cluster.api import wait
 from tests.cluster.folders import REPOSITORY, state
+from tests.cluster.kubectl import kubectl
 from tests.cluster.leftovers import snapshot
 
+CONTAINERD = Path("/run/containerd")  # where its shims and runc keep things unless they are told another place
 BUILD = 1800  # a cold start builds Kubernetes and Argo
 pytestmark = [
     pytest.mark.cluster,
@@ -78,11 +80,28 @@ def test_down_leaves_nothing_of_a_start_that_was_killed(moment: str, tmp_path: P
 
 
 def test_up_starts_anew_after_a_start_that_was_killed(tmp_path: Path) -> None:
-    """The killed start has this test run as its owner, so that no one else takes it; and down leaves nothing."""
+    """Until then the killed start belongs to this test run. Nothing is left of the new one either, pods included."""
     name = "leftover"
     with down_at_last(name):
         kill_start(name, "containerd", tmp_path / "log")
         assert owner.of(name) == [owner.current(f"make cluster-up NAME={name}")]
         run("up", "--name", name, "--no-image")
-        assert find(name) is not None
+        found = find(name)
+        assert found is not None
+        containers = run_pod(found)
     assert snapshot(of(name)) == frozenset()
+    assert [path for path in CONTAINERD.rglob("*") if path.name in containers] == []
+
+
+def run_pod(cluster: Cluster) -> set[str]:
+    """Returns when a pod runs; its containers' ids."""
+    accounts = lambda: "default" in kubectl(cluster, "get", "serviceaccounts", "--output=name")  # noqa: E731
+    wait("the account of pods", accounts, seconds=30, watch=lambda: None)
+    kubectl(
+        cluster, "run", "sleeping", f"--image={cluster.busybox}", "--restart=Never", "--command", "--", "sleep", "60"
+    )
+    kubectl(cluster, "wait", "pod/sleeping", "--for=condition=Ready", "--timeout=60s")
+    tasks = (state(cluster.name) / "containerd" / "state").glob("io.containerd.runtime.v2.task/*/*")
+    found = {path.name for path in tasks}
+    assert len(found) == 2, "a pod has a sandbox and a container"
+    return found
