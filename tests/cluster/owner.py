@@ -91,7 +91,7 @@ def refuse_others(name: str, caller: Owner) -> None:
             raise OwnedError(
                 f"The cluster {name} belongs to {other}",
                 remedy=f"choose another NAME (tests: TENANTCTL_TEST_CLUSTER), or {other.remedy}; "
-                f"to end it all the same: make cluster-down NAME={name} FORCE=1",
+                f"to stop it anyway: make cluster-down NAME={name} FORCE=1",
             )
 
 

@@ -96,8 +96,9 @@ def ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         names.append(name)
 
     monkeypatch.setattr(module, "cluster_down", cluster_down)
-    monkeypatch.setattr(module.objectstore, "exists", lambda: True)
-    monkeypatch.setattr(module.objectstore, "down", lambda _, command: names.append(f"object store of {command}"))
+    down = lambda _, command: names.append(f"object store of {command}")  # noqa: E731
+    monkeypatch.setattr("tests.demo.story.objectstore.exists", lambda: True)
+    monkeypatch.setattr("tests.demo.story.objectstore.down", down)
     monkeypatch.setattr("tests.demo.place.ROOT", tmp_path)
     return names
 
