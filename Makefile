@@ -9,6 +9,7 @@ STAMP := $(VENV)/.installed
 RUN := $(VENV)/bin/python
 CONTEXT ?=
 WITH ?=
+FORCE ?=
 CLUSTER_OPTIONS := --name $(NAME) $(if $(CONTEXT),--context $(CONTEXT))
 
 .PHONY: help demo demo-down test quick lint format bench cluster-up cluster-down clean
@@ -27,7 +28,7 @@ $(STAMP): pyproject.toml
 demo: $(STAMP) ## From nothing to a Ready tenant environment on a real local cluster.
 	@$(RUN) -m tests.demo $(CLUSTER_OPTIONS)
 
-demo-down: $(STAMP) ## Remove what the demo made, and its cluster.
+demo-down: $(STAMP) ## Remove everything of the demo: its clusters, and the object store unless others use it.
 	@$(RUN) -m tests.demo --down $(CLUSTER_OPTIONS)
 
 test: $(STAMP) ## Everything that is checked: lint, tests without a cluster, then tests on real clusters.
@@ -49,8 +50,8 @@ bench: $(STAMP) ## Measure speed and memory, as ratios.
 cluster-up: $(STAMP) ## Start a local cluster (NAME=eu-west WITH="argocd argoevents"), or take an existing one (CONTEXT=...).
 	@$(RUN) -m tests.cluster up $(CLUSTER_OPTIONS) $(addprefix --with ,$(WITH))
 
-cluster-down: $(STAMP) ## Stop the local cluster, leaving nothing behind.
-	@$(RUN) -m tests.cluster down --name $(NAME)
+cluster-down: $(STAMP) ## Stop the local cluster, leaving nothing behind (NAME=eu-west; FORCE=1 if another checkout owns it).
+	@$(RUN) -m tests.cluster down --name $(NAME) $(if $(FORCE),--force)
 
 clean: ## Remove the virtual environment and what tools left behind.
 	@! ls .demo/*/server >/dev/null 2>&1 || { echo "a demo is up: make demo-down first" >&2; exit 1; }

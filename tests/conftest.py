@@ -10,6 +10,8 @@ from tests.lanes import arrange, is_left_out
 from tests.timing import FixtureTimes, Timing
 from tests.userrepo import project_copy
 
+os.environ.setdefault("TENANTCTL_TEST_RUN", str(os.getpid()))  # the owner of clusters, see tests/cluster/owner.py
+
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.register_profile("here", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "here")

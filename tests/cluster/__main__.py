@@ -6,9 +6,10 @@ import argparse
 import functools
 import sys
 
-from . import argocd, argoevents, cluster, existing, image, lifecycle, objectstore, postgres, requirements
+from . import argocd, argoevents, cluster, existing, image, lifecycle, objectstore, owner, postgres, requirements
 from .binaries import argo_cd, argo_events, build, object_store
 from .failure import ClusterError
+from .owner import OwnedError
 from .progress import Progress
 
 EXTRA = {"postgres": postgres.provide}
@@ -40,16 +41,29 @@ def _up(arguments: argparse.Namespace) -> int:
 
 
 def _down(arguments: argparse.Namespace) -> int:
-    for name in [arguments.name] if arguments.name else lifecycle.known():
-        lifecycle.down(name, say)
+    if arguments.name:
+        lifecycle.down(arguments.name, say, force=arguments.force)
+    elif arguments.force:
+        raise ClusterError("--force ends clusters of other users", remedy="name the cluster with --name")
+    else:
+        _down_all()
     return 0
+
+
+def _down_all() -> None:
+    for name in lifecycle.known():
+        try:
+            lifecycle.down(name, say)
+        except OwnedError as error:
+            say(f"skipped: {error.what}")
 
 
 def _status(arguments: argparse.Namespace) -> int:
     names = [arguments.name] if arguments.name else lifecycle.known()
     for name in names:
         found = cluster.find(name)
-        print(f"{name}\t{_condition(name)}\t{found.kubeconfig if found else '-'}")
+        owners = ", ".join(map(str, owner.of(name)))
+        print(f"{name}\t{_condition(name)}\t{found.kubeconfig if found else '-'}\t{owners or '-'}")
     return 0 if names and all(cluster.find(name) for name in names) else 1
 
 
@@ -85,10 +99,10 @@ def _object_store(arguments: argparse.Namespace) -> int:
     if arguments.do == "up":
         objectstore.up(say)
     elif arguments.do == "down":
-        objectstore.down(say)
+        objectstore.down(say, force=arguments.force)
         return 0
-    found = objectstore.find()
-    print(f"{found.endpoint}/{found.bucket}\t{objectstore.note()}" if found else "down")
+    found, users = objectstore.find(), ", ".join(map(str, objectstore.users()))
+    print(f"{found.endpoint}/{found.bucket}\t{objectstore.note()}\t{users or '-'}" if found else "down")
     return 0 if found else 1
 
 
@@ -102,12 +116,16 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument(
         "--with", dest="options", action="append", default=[], choices=OPTIONS, help="start this too; can be repeated"
     )
-    stop = actions.add_parser("down", help="stop a cluster, or all; leaves nothing behind")
-    status = actions.add_parser("status", help="which clusters run; exit code 1 unless all do")
+    stop = actions.add_parser("down", help="stop a cluster, or all that no one else owns; leaves nothing behind")
+    stop.add_argument("--force", action="store_true", help="with --name: stop it even if someone else owns it")
+    status = actions.add_parser("status", help="which clusters run, and who owns them; exit code 1 unless all run")
     refresh = actions.add_parser("image", help="build our image and import it if the sources changed")
     refresh.add_argument("--with", dest="extra", choices=EXTRA, help="instead: an image that only some services need")
     only_build = actions.add_parser("build", help="build what clusters, tests and demo run, and start nothing")
-    store = actions.add_parser("objectstore", help="S3 for all clusters of this machine; down removes what it holds")
+    store = actions.add_parser(
+        "objectstore", help="S3 for all clusters of this machine; the last user's down removes it"
+    )
+    store.add_argument("--force", action="store_true", help="with down: stop it even if someone else uses it")
     store.add_argument("do", choices=("up", "down", "status"))
     store.set_defaults(act=_object_store)
     for action, act, name in (

@@ -57,7 +57,7 @@ def kill(netns: str, patience: float = 10.0) -> list[int]:
 
 def remove(netns: str) -> None:
     """Removes the empty folders."""
-    for own in _own(netns):
+    for own in present(netns):
         for path, _, _ in os.walk(own, topdown=False):
             _remove_when_free(Path(path))
 
@@ -76,15 +76,15 @@ def _remove_when_free(path: Path) -> None:
 def members(netns: str) -> list[int]:
     """The processes in the cluster's folders."""
     pids: set[int] = set()
-    for own in _own(netns):
+    for own in present(netns):
         for file in own.rglob("cgroup.procs"):
             with contextlib.suppress(OSError):
                 pids.update(int(pid) for pid in file.read_text().split())
     return sorted(pids - {0, os.getpid()})
 
 
-def _own(netns: str) -> list[Path]:
-    """Our folders in every hierarchy, also those that the container runtime made."""
+def present(netns: str) -> list[Path]:
+    """The cluster's folders in every hierarchy, also those that the container runtime made."""
     roots = {*_mounted("cgroup"), *_mounted("cgroup2")}
     return [root / netns for root in sorted(roots) if (root / netns).exists()]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,13 @@ from .folders import clusters, names, state
 POD_NETWORK_NOTES = Path("/var/lib/cni/results")
 CONTAINER_LOGS = Path("/var/log/containers")
 DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
+SHIM_SOCKETS = Path("/run/containerd/s")
+OUTSIDE = (
+    *(DEVICE_PLUGINS, DEVICE_PLUGINS.parent),
+    *(POD_NETWORK_NOTES, POD_NETWORK_NOTES.parent),
+    *(SHIM_SOCKETS, SHIM_SOCKETS.parent),
+    CONTAINER_LOGS,
+)
 
 
 def clean(name: str) -> None:
@@ -46,8 +54,8 @@ def _forget_outside(netns: str, folder: Path) -> None:
     if names() == [folder.name]:
         for note in ("kubelet_internal_checkpoint", "kubelet.sock", "DEPRECATION"):
             (DEVICE_PLUGINS / note).unlink(missing_ok=True)
-        for empty in (DEVICE_PLUGINS, DEVICE_PLUGINS.parent, POD_NETWORK_NOTES, CONTAINER_LOGS):
-            if empty.is_dir() and not any(empty.iterdir()):
+        for empty in OUTSIDE:
+            with contextlib.suppress(OSError):  # others have something there
                 empty.rmdir()
 
 

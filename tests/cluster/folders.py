@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -38,9 +38,13 @@ def names() -> list[str]:
 
 
 @contextlib.contextmanager
-def locked(file: Path) -> Iterator[None]:
-    """Lets one process at a time into the block; the others wait."""
+def locked(file: Path, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Lets one process at a time into the block; the others call `waiting`, then wait."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield

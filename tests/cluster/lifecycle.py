@@ -6,6 +6,7 @@ import dataclasses
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from . import (
@@ -16,9 +17,11 @@ from . import (
     cleanup,
     cluster,
     containerd,
+    holder,
     identities,
     image,
     network,
+    owner,
     requirements,
 )
 from .addresses import Addresses
@@ -28,34 +31,43 @@ from .cluster import Cluster
 from .failure import ClusterError
 from .folders import lock, locked, names, state
 from .kubernetes import Kubernetes
+from .owner import Owner
 from .process import Runtime, must_run, start
 from .progress import Progress, Say
 
 LONGEST_SOCKET = 107  # bytes, a limit of Linux
 
 
-def up(name: str = "eu-west", progress: Say = print, *, with_image: bool = True) -> Cluster:
+def up(name: str = "eu-west", progress: Say = print, *, with_image: bool = True, command: str = "") -> Cluster:
     """A running cluster `name`, with our image of the present sources unless `with_image` is false.
 
-    One that runs is left as it is; one that is half dead is cleaned up and started anew.
-    Raises ClusterError.
+    One that runs is left as it is; one that is half dead is cleaned up and started anew. The caller becomes its owner,
+    by the name of `command`; of another's it is refused. Raises ClusterError.
     """
     addresses.of(name)
     requirements.check()
-    tell = Progress(progress)
-    with locked(lock(name)):
-        running = cluster.find(name) or _start(name, tell)
+    tell, caller = Progress(progress), owner.current(f"make cluster-up NAME={name}", command)
+    with _turn(name, tell):
+        owner.refuse_others(name, caller)
+        running = cluster.find(name) or _start(name, tell, caller)
+        if running.local:
+            owner.note(name, caller)
         if with_image:
             running = _with_image(running, tell)
     tell.total(f"cluster {name} is up: kubectl --kubeconfig {running.kubeconfig}; Argo: {running.argo_server}")
     return running
 
 
-def down(name: str, progress: Say = print) -> None:
-    """Leaves nothing of the cluster `name`: no process, mount, link or file. Raises ClusterError."""
+def down(name: str, progress: Say = print, *, force: bool = False) -> None:
+    """Leaves nothing of the cluster `name`: no process, mount, link or file.
+
+    Raises ClusterError, OwnedError unless the caller may end it or `force` is true.
+    """
     known = cluster.noted(name)
     tell = Progress(progress)
-    with locked(lock(name)):
+    with _turn(name, tell):
+        if not force:
+            owner.refuse_others(name, owner.current("make cluster-down"))
         if known is None or known.local:
             requirements.check()
         with tell.step(f"cluster {name} is down"):
@@ -67,7 +79,13 @@ def known() -> list[str]:
     return sorted({*names(), *cleanup.forgotten()})
 
 
-def _start(name: str, tell: Progress) -> Cluster:
+def _turn(name: str, tell: Progress) -> AbstractContextManager[None]:
+    """Lets one process at a time change the cluster `name`."""
+    file = lock(name)
+    return locked(file, lambda: tell.note(f"{holder.of(file)} changes the cluster {name}; waiting for it"))
+
+
+def _start(name: str, tell: Progress, caller: Owner) -> Cluster:
     own, folder = addresses.of(name), state(name)
     _check_path(folder)
     requirements.install(requirements.RUN, tell)
@@ -77,7 +95,7 @@ def _start(name: str, tell: Progress) -> Cluster:
             cleanup.clean(name)
     with tell.step("network, keys and small images"):
         small = archives.write(binaries)
-        runtime, users = _prepare(own, folder)
+        runtime, users = _prepare(own, folder, caller)
     kubernetes = Kubernetes(binaries.kubernetes, own, folder, users)
     with tell.step("etcd, kube-apiserver, containerd"):
         _start_base(kubernetes, runtime)
@@ -91,9 +109,10 @@ def _start(name: str, tell: Progress) -> Cluster:
     return _describe(own, folder, binaries).save()
 
 
-def _prepare(own: Addresses, folder: Path) -> tuple[Runtime, identities.Identities]:
+def _prepare(own: Addresses, folder: Path, caller: Owner) -> tuple[Runtime, identities.Identities]:
     network.create(own)  # first, since it refuses when the addresses are another's
     folder.mkdir(parents=True, mode=0o700)
+    owner.note(own.name, caller)  # before anything runs: a start that is killed has an owner, too
     runtime = Runtime(folder, own.netns, cgroups.create(own.netns))
     return runtime, identities.create(own, folder / "keys")
 

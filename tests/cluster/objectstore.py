@@ -1,6 +1,7 @@
 """The object store: S3 for every local cluster and for this machine, as one process in a network of its own.
 
-`up()` starts it or finds it running, `down()` leaves nothing, data included: `python -m tests.cluster objectstore`.
+`up()` starts it or finds it running; `down()` of its last user leaves nothing, data included. The command line is
+`python -m tests.cluster objectstore`.
 It is reached like the clusters: at a private address behind a link, so nobody outside this machine gets there.
 """
 
@@ -14,11 +15,12 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import binaries, cgroups, network, process, requirements
+from . import binaries, cgroups, network, owner, process, requirements
 from .addresses import SLOTS, Addresses
 from .api import wait
 from .failure import ClusterError
 from .folders import clusters, lock, locked
+from .owner import Owner
 from .process import Program, Runtime
 from .progress import Progress, Say
 
@@ -28,6 +30,7 @@ REGION = "us-east-1"
 PORT = 7070
 HEALTH = "/health"
 PROGRAM = "versitygw"
+COMMAND = "python -m tests.cluster objectstore up"
 
 
 class Place(Addresses):
@@ -52,21 +55,42 @@ class ObjectStore:
     region: str = REGION
 
 
-def up(progress: Say = print) -> ObjectStore:
-    """The object store, started unless it runs. Raises ClusterError."""
+def up(progress: Say = print, *, command: str = "") -> ObjectStore:
+    """The object store, started unless it runs. The caller becomes one of its users. Raises ClusterError."""
     requirements.check()
-    tell = Progress(progress)
+    tell, caller = Progress(progress), owner.current(COMMAND, command)
     with locked(lock(f".{NAME}")):
         found = find() or _start(tell)
+        owner.write(_users(), [*_others(caller), caller])
     tell.total(f"object store is up: {found.endpoint}/{found.bucket}; keys: {note()}")
     return found
 
 
-def down(progress: Say = print) -> None:
-    """Ends it and removes its network and files. Raises ClusterError if something stays."""
+def down(progress: Say = print, *, command: str = "", force: bool = False) -> None:
+    """The caller uses it no longer. Without other users (or by `force`) ends it and removes its network and files.
+
+    Raises ClusterError if something stays.
+    """
     requirements.check()
-    with locked(lock(f".{NAME}")), Progress(progress).step("object store is down"):
-        _clean()
+    tell = Progress(progress)
+    with locked(lock(f".{NAME}")):
+        others = [] if force else _others(owner.current(COMMAND, command))
+        if others:
+            owner.write(_users(), others)
+            tell.note(f"the object store stays up for {', '.join(map(str, others))}")
+            return
+        with tell.step("object store is down"):
+            _clean()
+
+
+def users() -> list[Owner]:
+    """Those that it stays up for."""
+    return owner.living(_users())
+
+
+def exists() -> bool:
+    """Whether anything of it may be left to take down."""
+    return _folder().exists() or (network.NAMESPACES / OWN.netns).exists()
 
 
 def find() -> ObjectStore | None:
@@ -83,6 +107,15 @@ def find() -> ObjectStore | None:
 def note() -> Path:
     """The file with everything of `ObjectStore`, as JSON, for its owner only."""
     return _folder() / "object-store.json"
+
+
+def _others(caller: Owner) -> list[Owner]:
+    """The users besides the caller. Each command counts: two demos of one folder are two users."""
+    return [each for each in users() if each != caller]
+
+
+def _users() -> Path:
+    return _folder() / "users.json"
 
 
 def _folder() -> Path:

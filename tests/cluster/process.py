@@ -66,14 +66,27 @@ def start(program: Program, runtime: Runtime) -> None:
     process.returncode = 0  # it outlives us on purpose: no warning that it still runs
     mark = runtime.mark(program.name)
     mark.parent.mkdir(exist_ok=True)
-    mark.write_text(_identity(process.pid) or f"{process.pid} gone")
+    mark.write_text(identity(process.pid) or f"{process.pid} gone")
 
 
 def running(mark: Path) -> int | None:
     """The pid of the process noted in `mark` if that very process still runs."""
-    noted = mark.read_text() if mark.exists() else ""
+    return alive(mark.read_text()) if mark.exists() else None
+
+
+def alive(noted: str) -> int | None:
+    """The pid of the process with this identity if that very process still runs."""
     pid = int(noted.split()[0]) if noted else 0
-    return pid if pid and _identity(pid) == noted else None
+    return pid if pid and identity(pid) == noted else None
+
+
+def identity(pid: int) -> str | None:
+    """Pid, start time and boot of a live process, None for one that is gone or a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] in "ZX" else f"{pid} {fields[19]} {BOOT.read_text().strip()}"
 
 
 def stop(marks: Iterable[Path], patience: float = 3.0) -> None:
@@ -102,15 +115,6 @@ def _signal_all(marks: Iterable[Path], number: signal.Signals) -> None:
         if pid:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-
-
-def _identity(pid: int) -> str | None:
-    """Pid, start time and boot of a live process, None for one that is gone or a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] in "ZX" else f"{pid} {fields[19]} {BOOT.read_text().strip()}"
 
 
 def _plain_environment() -> dict[str, str]:

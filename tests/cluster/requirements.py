@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .command import run
+from . import apt, holder
 from .failure import ClusterError
-from .folders import cache
+from .folders import cache, locked
 from .progress import Progress
 
 WAY_OUT = "name a cluster that you have: make cluster-up CONTEXT=<a context of your kubeconfig>"
@@ -65,16 +66,13 @@ def install(tools: tuple[Tool, ...], progress: Progress) -> None:
     wanted = ", ".join(f"{tool.package} ({tool.purpose})" for tool in missing)
     if not shutil.which("apt-get"):
         raise ClusterError(f"Missing programs: {wanted}", remedy="install them, then try again")
-    with progress.step(f"Debian packages: {wanted}", hint="once"):
-        _apt_get("update", "-q")
-        packages = sorted({tool.package for tool in missing})
-        _apt_get("install", "-q", "-y", "--no-install-recommends", *packages)
+    with progress.step(f"Debian packages: {wanted}", hint="once"), _turn(progress):
+        packages = sorted({tool.package for tool in missing if not tool.present()})
+        if packages:  # the start whose turn it was before may have installed them
+            apt.install(packages, progress)
 
 
-def _apt_get(*words: str) -> None:
-    run(
-        ["apt-get", *words],
-        log=cache() / "logs" / "apt-get.log",
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-        remedy="read the log, then try again",
-    )
+def _turn(progress: Progress) -> contextlib.AbstractContextManager[None]:
+    """Lets one cluster start at a time install packages."""
+    file = cache() / "apt.lock"
+    return locked(file, lambda: progress.note(f"{holder.of(file)} installs packages; waiting for it"))

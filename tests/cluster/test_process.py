@@ -21,7 +21,7 @@ def _mark(folder, text):
 
 
 def test_a_noted_process_is_recognised_and_ended(tmp_path, sleeper):
-    mark = _mark(tmp_path, process._identity(sleeper.pid))
+    mark = _mark(tmp_path, process.identity(sleeper.pid))
     assert process.running(mark) == sleeper.pid
     process.stop([mark])
     assert sleeper.wait(timeout=5) == -15
@@ -30,7 +30,7 @@ def test_a_noted_process_is_recognised_and_ended(tmp_path, sleeper):
 
 @pytest.mark.parametrize("field", [1, 2], ids=["other start time", "other boot"])
 def test_a_pid_that_someone_else_has_now_is_left_alone(tmp_path, sleeper, field):
-    words = process._identity(sleeper.pid).split()
+    words = process.identity(sleeper.pid).split()
     words[field] = "1"
     mark = _mark(tmp_path, " ".join(words))
     assert process.running(mark) is None
@@ -42,16 +42,16 @@ def test_one_that_ignores_the_polite_signal_is_ended_anyway(tmp_path):
     command = ["sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as stubborn:
         assert stubborn.stdout.readline() == b"ready\n"
-        process.stop([_mark(tmp_path, process._identity(stubborn.pid))], patience=0.2)
+        process.stop([_mark(tmp_path, process.identity(stubborn.pid))], patience=0.2)
         assert stubborn.wait(timeout=5) == -9
 
 
 def test_a_zombie_does_not_run(tmp_path):
     with subprocess.Popen(["true"]) as ended:
         deadline = time.monotonic() + 5
-        while process._identity(ended.pid) and time.monotonic() < deadline:
+        while process.identity(ended.pid) and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert process._identity(ended.pid) is None
+        assert process.identity(ended.pid) is None
 
 
 def test_what_was_never_started_does_not_run(tmp_path):

@@ -1,7 +1,11 @@
+import contextlib
+import os
+
 import pytest
 
 from tests.cluster import requirements
 from tests.cluster.failure import ClusterError
+from tests.cluster.folders import cache, locked
 from tests.cluster.progress import Progress
 from tests.cluster.requirements import Tool
 
@@ -27,18 +31,44 @@ def test_root_on_linux_will_do(monkeypatch):
 
 
 def test_nothing_is_installed_when_nothing_is_missing(monkeypatch):
-    monkeypatch.setattr(requirements, "_apt_get", pytest.fail)
+    monkeypatch.setattr(requirements.apt, "install", pytest.fail)
     requirements.install((Tool("/bin/sh", "dash", "a shell"),), Progress(pytest.fail))
 
 
-def test_only_what_is_missing_is_installed_and_it_is_said_what_for(monkeypatch):
-    commands, said = [], []
+TOOLS = (Tool("sh", "dash", "a shell"), Tool("no-such-program", "its-package", "a test"))
+
+
+@pytest.fixture
+def installed(monkeypatch, tmp_path):
+    """The packages that apt was to install, where only `no-such-program` is missing."""
+    packages = []
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("shutil.which", lambda program, path=None: None if program == "no-such-program" else program)
-    monkeypatch.setattr(requirements, "_apt_get", lambda *words: commands.append(words))
-    tools = (Tool("sh", "dash", "a shell"), Tool("no-such-program", "its-package", "a test"))
-    requirements.install(tools, Progress(said.append))
-    assert [words[-1] for words in commands] == ["-q", "its-package"]
+    monkeypatch.setattr(requirements.apt, "install", lambda names, _: packages.extend(names))
+    return packages
+
+
+def test_only_what_is_missing_is_installed_and_it_is_said_what_for(installed):
+    said = []
+    requirements.install(TOOLS, Progress(said.append))
+    assert installed == ["its-package"]
     assert "its-package (a test)" in said[0]
+
+
+def test_two_starts_take_turns_and_the_second_installs_only_what_is_still_missing(monkeypatch, installed):
+    """The second says which process it waits for."""
+    said, first = [], contextlib.ExitStack()
+    first.enter_context(locked(cache() / "apt.lock"))
+
+    def told(text):
+        said.append(text)
+        if "waiting for it" in text:
+            monkeypatch.setattr("shutil.which", lambda program, path=None: program)
+            first.close()
+
+    requirements.install(TOOLS, Progress(told))
+    assert installed == []
+    assert f"process {os.getpid()} (" in said[1]
 
 
 def test_without_apt_the_missing_programs_are_named(monkeypatch):

@@ -60,7 +60,7 @@ class Moving:
 
     def join(self) -> None:
         """The platform installs tenantctl there, gives the reconciler a way in, and says where archives are."""
-        store = objectstore.up(self.story.screen.detail)
+        store = objectstore.up(self.story.screen.detail, command=self.story.place.command)
         keys = self.story.place.folder / "archives-credentials"
         keys.touch(mode=0o600)
         keys.write_text(f"AWS_ACCESS_KEY_ID={store.access_key}\nAWS_SECRET_ACCESS_KEY={store.secret_key}\n")
@@ -205,7 +205,7 @@ def tell(story: Story, key: Key) -> None:
     name = second_name(story.place.name)
     story.screen.step(f"A second region, {REGION}: another cluster, and object storage for archives")
     story.screen.command("python", "-m", "tests.cluster", "up", "--name", name)
-    cluster = cluster_up(name, story.screen.detail)
+    cluster = cluster_up(name, story.screen.detail, command=story.place.command)
     story.place.write_env(story.cluster)
     kube = connect(cluster.context, str(cluster.kubeconfig))
     try:

@@ -39,6 +39,11 @@ class Place:
         return str(self.folder.relative_to(ROOT))
 
     @property
+    def command(self) -> str:
+        """What people type to start this demo: its clusters and the object store know it by that."""
+        return "make demo" if self.name == "eu-west" else f"make demo NAME={self.name}"
+
+    @property
     def fleet(self) -> Fleet:
         """The demo's git repository."""
         return Fleet(self.folder / "remotes" / "fleet.git", self.folder / "fleet")

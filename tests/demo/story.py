@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -13,9 +14,10 @@ from reconciler.adapters.kube import Kube, connect
 from reconciler.core.labels import CONTROL_NAMESPACE, WORKFLOW_NAMESPACE
 from reconciler.core.names import Key
 from reconciler.core.record import condition
-from tests.cluster import Cluster, existing
+from tests.cluster import Cluster, existing, objectstore
 from tests.cluster import down as cluster_down
 from tests.cluster import up as cluster_up
+from tests.cluster.owner import OwnedError
 
 from . import background, delivering, moving
 from . import cluster_client as api
@@ -204,7 +206,7 @@ class Story:
 
 def tell(screen: Screen, place: Place, context: str, image: str) -> None:
     """The whole demo. Raises DemoError, ClusterError or TenantctlError."""
-    cluster = _cluster(screen, place.name, context, image)
+    cluster = _cluster(screen, place, context, image)
     place.folder.mkdir(parents=True, exist_ok=True)
     env = place.write_env(cluster)
     kube = connect(cluster.context, str(cluster.kubeconfig))
@@ -228,15 +230,15 @@ def tell(screen: Screen, place: Place, context: str, image: str) -> None:
     _next(screen, story, key, env)
 
 
-def _cluster(screen: Screen, name: str, context: str, image: str) -> Cluster:
+def _cluster(screen: Screen, place: Place, context: str, image: str) -> Cluster:
     screen.step(
         "A Kubernetes cluster with Argo Workflows" + (f": context {context}" if context else ", on this machine")
     )
     options = ("--context", context) if context else ()
-    screen.command("python", "-m", "tests.cluster", "up", "--name", name, *options)
+    screen.command("python", "-m", "tests.cluster", "up", "--name", place.name, *options)
     if context:
-        return existing.use(name, context, image, screen.detail)
-    return cluster_up(name, screen.detail)
+        return existing.use(place.name, context, image, screen.detail)
+    return cluster_up(place.name, screen.detail, command=place.command)
 
 
 def _next(screen: Screen, story: Story, key: Key, env: str) -> None:
@@ -258,17 +260,45 @@ def _next(screen: Screen, story: Story, key: Key, env: str) -> None:
 
 
 def undo(screen: Screen, place: Place, context: str) -> None:
-    """Remove what the demo made: its cluster, or in a cluster that was named only what was installed there."""
+    """Remove what the demo made: its clusters, or in a cluster that was named only what was installed there.
+
+    Raises OwnedError, but only after everything of its own is gone, when its first cluster belongs to another.
+    """
     if background.stop(place.server):
         screen.say(f"ended: what ran in the background for {place.name}")
+    refused = None
     if context:
         _leave(screen, place, existing.use(place.name, context, progress=screen.detail))
         cluster_down(place.name, lambda _: None)  # only what was noted of it
     else:
-        cluster_down(second_name(place.name), screen.detail)
-        cluster_down(place.name, screen.detail)
-    shutil.rmtree(place.folder, ignore_errors=True)
+        _end(screen, second_name(place.name))
+        refused = _end(screen, place.name)
+        _release_store(screen, place)
+    _forget(place)
+    if refused:
+        raise refused
     screen.good("the demo is gone")
+
+
+def _end(screen: Screen, name: str) -> OwnedError | None:
+    """Take a cluster down; returns the refusal when it belongs to another."""
+    try:
+        cluster_down(name, screen.detail)
+    except OwnedError as error:
+        screen.detail(f"left alone: {error.what}")
+        return error
+    return None
+
+
+def _release_store(screen: Screen, place: Place) -> None:
+    if objectstore.exists():
+        objectstore.down(screen.detail, command=place.command)
+
+
+def _forget(place: Place) -> None:
+    shutil.rmtree(place.folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # another demo has its folder there
+        place.folder.parent.rmdir()
 
 
 def _leave(screen: Screen, place: Place, cluster: Cluster) -> None:

@@ -1,5 +1,6 @@
 """The commands that the demo shows are those that somebody can type: with the context and namespace of what is done."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,10 +9,12 @@ import pytest
 from reconciler.core.condition import READY, Condition
 from reconciler.core.move import Move, Phase
 from reconciler.core.names import Key
+from tests.cluster.owner import OwnedError
 from tests.core.fleet import KEY, declaration, record
 from tests.demo import story as module
 from tests.demo.failure import DemoError
 from tests.demo.moving import Moving
+from tests.demo.place import Place
 from tests.demo.screen import Screen
 from tests.demo.story import Story
 
@@ -77,3 +80,50 @@ def test_the_phases_of_a_move_are_told_as_they_begin(
     assert [arrived() for _ in range(3)] == [False] * 3
     told = [line.strip() for line in capfd.readouterr().out.splitlines()]
     assert [line.split()[1] for line in told] == ["Exporting:", "Cleaning:"]
+
+
+# -- what is taken down ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """What `undo` has ended; clusters whose name begins with `their` belong to another."""
+    names: list[str] = []
+
+    def cluster_down(name: str, progress: object) -> None:
+        if name.startswith("their"):
+            raise OwnedError(f"The cluster {name} belongs to /x", remedy="choose another NAME")
+        names.append(name)
+
+    monkeypatch.setattr(module, "cluster_down", cluster_down)
+    down = lambda _, command: names.append(f"object store of {command}")  # noqa: E731
+    monkeypatch.setattr("tests.demo.story.objectstore.exists", lambda: True)
+    monkeypatch.setattr("tests.demo.story.objectstore.down", down)
+    monkeypatch.setattr("tests.demo.place.ROOT", tmp_path)
+    return names
+
+
+def test_undo_ends_both_clusters_releases_the_object_store_and_leaves_no_folder(
+    ended: list[str], tmp_path: Path
+) -> None:
+    place = Place("mine")
+    place.folder.mkdir(parents=True)
+    module.undo(Screen(1), place, "")
+    assert ended == ["mine-2", "mine", "object store of make demo NAME=mine"]
+    assert not (tmp_path / ".demo").exists()
+
+
+def test_undo_leaves_the_folder_of_another_demo(ended: list[str]) -> None:
+    for place in (Place("mine"), Place("other")):
+        place.folder.mkdir(parents=True)
+    module.undo(Screen(1), Place("mine"), "")
+    assert Place("other").folder.exists()
+
+
+def test_undo_leaves_the_cluster_of_another_and_says_so_after_its_own_is_gone(ended: list[str]) -> None:
+    place = Place("theirs")
+    place.folder.mkdir(parents=True)
+    with pytest.raises(OwnedError, match="belongs to /x"):
+        module.undo(Screen(1), place, "")
+    assert ended == ["object store of make demo NAME=theirs"]
+    assert not place.folder.exists()
