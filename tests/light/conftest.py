@@ -1,0 +1,64 @@
+"""The fixtures of the end-to-end tests, on clusters whose kubelet and Argo are the stand-in (`tests.standin`)."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import install, make_fleet
+from tests.e2e.fleet import Fleet
+from tests.e2e.together import LINE, Together
+from tests.light.lab import LightLab
+from tests.standin import start
+
+NAME = f"light-{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}"
+together = Together(Path(__file__).parent)
+_shared: list[Fleet] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", LINE)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    together.order(items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    return together.call(pyfuncitem)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[LightLab]:
+    """The cluster, with nothing of earlier tests in it, and tenantctl installed as a user would."""
+    if os.environ.get("CONTEXT"):
+        pytest.skip("the stand-in runs beside clusters that are started here")
+    found = LightLab(start.up(NAME))
+    found.sweep()
+    install(found.cluster)
+    yield found
+    found.kube.close()
+
+
+@pytest.fixture(scope="session")
+def fleet(lab: LightLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """The fleet of the tests that run together, with a controller."""
+    made = make_fleet(lab, tmp_path_factory.mktemp("fleet"), dark=True)
+    _shared.append(made)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def own_fleet(lab: LightLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """A fleet of the module's own, the only one in the cluster; its controllers are started by the tests."""
+    while _shared:
+        _shared.pop().stop()
+    lab.sweep()
+    made = make_fleet(lab, tmp_path_factory.mktemp("own"), dark=False)
+    yield made
+    made.stop()
+    lab.sweep()
