@@ -40,7 +40,9 @@ class Together:
     def _begin(self, items: list[pytest.Item], fleet: object) -> dict[str, "Future[None]"]:
         pool = ThreadPoolExecutor(THREADS, thread_name_prefix=TOGETHER)
         chosen = [item for item in items if isinstance(item, pytest.Function) and self._takes(item)]
-        ordered = sorted(chosen, key=lambda item: not any(mark.kwargs.get("long") for mark in item.iter_markers(TOGETHER)))
+        ordered = sorted(
+            chosen, key=lambda item: not any(mark.kwargs.get("long") for mark in item.iter_markers(TOGETHER))
+        )
         return {item.nodeid: pool.submit(_call(item), fleet=fleet, **_parameters(item)) for item in ordered}
 
     def _takes(self, item: pytest.Item) -> bool:

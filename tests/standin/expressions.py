@@ -12,7 +12,9 @@ from typing import Any
 
 Scope = Mapping[str, Any]
 Value = Callable[[Scope], Any]
-TOKENS = re.compile(r"""\s*(?:(?P<text>'[^']*'|"[^"]*")|(?P<number>\d+)|(?P<name>[A-Za-z_]\w*)|(?P<sign>==|!=|\|\||&&|.))""")
+TOKENS = re.compile(
+    r"""\s*(?:(?P<text>'[^']*'|"[^"]*")|(?P<number>\d+)|(?P<name>[A-Za-z_]\w*)|(?P<sign>==|!=|\|\||&&|.))"""
+)
 
 
 def evaluate(text: str, scope: Scope) -> Any:

@@ -41,11 +41,6 @@ def main(channel: socket.socket, folder: Path) -> None:
 
 def _import_all() -> None:
     """Whatever a bridge would import, also late."""
-    import kubernetes.client
-    import kubernetes.config
-    import obstore
-    import urllib3
-    import yaml
 
     import reconciler.adapters.kube.reflector
     import reconciler.adapters.objectstore

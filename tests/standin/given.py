@@ -135,7 +135,9 @@ class Given:
                 data = self._data(resource, reference["name"], optional=optional) or {}
                 if reference["key"] not in data and not optional:
                     kind = "ConfigMap" if resource is CONFIG_MAPS else "Secret"
-                    raise NotYet(f"couldn't find key {reference['key']} in {kind} {self._namespace}/{reference['name']}")
+                    raise NotYet(
+                        f"couldn't find key {reference['key']} in {kind} {self._namespace}/{reference['name']}"
+                    )
                 return data[reference["key"]].decode() if reference["key"] in data else None
         raise NotYet(f"variables from {', '.join(source)} are not known to the stand-in")
 

@@ -38,8 +38,8 @@ class Images:
         self._busybox = Image(_busybox(folder / "busybox"), ("/bin/sh",), {"PATH": "/bin"})
         path = {"PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"}
         self._host = Image(None, ("/bin/sh",), path | {"PYTHONPATH": str(REPOSITORY)})
-        ours = path | {"HOME": "/tmp", "PYTHONUNBUFFERED": "1"}  # noqa: S108 - as in our Dockerfile
-        self._ours = Image(None, ("tenantctl",), ours, OUR_USER, "/tmp", bridge=True)  # noqa: S108
+        ours = path | {"HOME": "/tmp", "PYTHONUNBUFFERED": "1"}
+        self._ours = Image(None, ("tenantctl",), ours, OUR_USER, "/tmp", bridge=True)
 
     def find(self, name: str) -> Image | None:
         """None for an image that could not be pulled."""

@@ -98,7 +98,9 @@ class Kubelet:
             life.signal(signal.SIGKILL)
 
     def _named(self, namespace: str, name: str) -> Life | None:
-        return next((life for life in list(self._lives.values()) if (life.namespace, life.name) == (namespace, name)), None)
+        return next(
+            (life for life in list(self._lives.values()) if (life.namespace, life.name) == (namespace, name)), None
+        )
 
 
 def _watched(run: Any) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from reconciler.adapters.kube.client import MERGE_PATCH
 from reconciler.adapters.kube.resources import PODS

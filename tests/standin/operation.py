@@ -89,7 +89,9 @@ class Operation:
     def _label(self, scope: Json) -> None:
         given = self.spec.get("workflowMetadata") or {}
         self.labels |= given.get("labels") or {}
-        self.labels |= {name: evaluate(each["expression"], scope) for name, each in (given.get("labelsFrom") or {}).items()}
+        self.labels |= {
+            name: evaluate(each["expression"], scope) for name, each in (given.get("labelsFrom") or {}).items()
+        }
 
     def _locked(self, locks: Locks, scope: Json) -> bool:
         """Whether the Workflow holds its mutexes, or needs none."""

@@ -78,7 +78,9 @@ class Walk:
         node = self.nodes.find(name)
         if node is None and self.room <= 0 and "container" in template:
             return None
-        node = node or self.nodes.make(name, "Retry", "Running", template["name"], boundary, inputs=_given(template, scope))
+        node = node or self.nodes.make(
+            name, "Retry", "Running", template["name"], boundary, inputs=_given(template, scope)
+        )
         retries = Retries(self.nodes, node, template["retryStrategy"], self.shutdown)
         if not retries.proceed():
             self.wake.append(retries.seconds)
@@ -122,7 +124,9 @@ class Walk:
 
     def _steps(self, name: str, template: Json, boundary: str, scope: Scope) -> Json:
         given = _given(template, scope)
-        node = self.nodes.find(name) or self.nodes.make(name, "Steps", "Running", template["name"], boundary, inputs=given)
+        node = self.nodes.find(name) or self.nodes.make(
+            name, "Steps", "Running", template["name"], boundary, inputs=given
+        )
         for number, steps in enumerate(template["steps"]):
             group = self._group_node(node, number)
             group = self._group(group, steps, node["id"], scope)

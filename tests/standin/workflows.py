@@ -156,7 +156,7 @@ class Workflows:
 
 def difference(before: Json, after: Json) -> Json:
     """The JSON merge patch that leads from one to the other."""
-    patch: Json = {name: None for name in before.keys() - after.keys()}
+    patch: Json = dict.fromkeys(before.keys() - after.keys())
     for name, value in after.items():
         old = before.get(name)
         if isinstance(value, dict) and isinstance(old, dict):
