@@ -123,7 +123,7 @@ class Forge:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._channel.close()
             os.setsid()
-            with open(os.devnull) as nothing:
+            with Path(os.devnull).open() as nothing:
                 os.dup2(nothing.fileno(), 0)
             os.dup2(output, 1)
             os.dup2(output, 2)

@@ -152,7 +152,7 @@ class Given:
 
 
 def expanded(text: str, variables: Mapping[str, str]) -> str:
-    """`$(NAME)` by its value where there is one, `$$` by a dollar sign: kubernetes/third_party/forked/golang/expansion."""
+    """`$(NAME)` by its value where there is one, `$$` by a dollar sign (k8s.io/kubernetes third_party `expansion`)."""
     known: Callable[[re.Match[str]], str] = lambda found: (  # noqa: E731
         "$" if found[1] == "$" else variables.get(found[2], found[0])
     )

@@ -1,4 +1,4 @@
-"""One operation on a Workflow: from its status and its pods to its next status, after `operate` of Argo's `operator.go`."""
+"""One operation on a Workflow: from its status and its pods to its next status, after Argo's `operator.go`."""
 
 from __future__ import annotations
 

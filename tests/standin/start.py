@@ -35,7 +35,7 @@ CONTROLLERS = (
 
 
 def up(name: str, progress: Say = print) -> Cluster:
-    """A running cluster `name` whose kubelet and Argo are the stand-in, with the present sources. Raises ClusterError."""
+    """A running cluster `name` with the stand-in, which has the present sources. Raises ClusterError."""
     requirements.check()
     tell = Progress(progress)
     with locked(lock(name)):
