@@ -13,22 +13,18 @@ from pathlib import Path
 
 import pytest
 
-TOGETHER = "together"
+TOGETHER = "together"  # the mark of tests that share a fleet and run in threads, beside each other
 # Groups of cluster tests, by module: those that use the same extra programs (Argo CD, a second cluster) share a
 # process, the rest are groups of their own. A group that takes long begins early, or the others wait for it at the end.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "demo": ("tests/demo/test_demo.py",),
-    "moves": ("tests/e2e/test_move_trouble.py", "tests/e2e/test_move.py", "tests/e2e/test_regions.py"),
-    "kills": ("tests/e2e/test_move_kills.py", "tests/e2e/test_archives.py", "tests/cluster/test_ledger.py"),
-    TOGETHER: (),
-    "argo-cd": (
-        "tests/e2e/test_applications.py",
-        "tests/e2e/test_applications_fleet.py",
-        "tests/e2e/test_argo_cd.py",
-        "tests/e2e/test_applications_move.py",
-        "tests/cluster/test_argocd.py",
-    ),
-    "argo-events": ("tests/e2e/test_argo_events.py", "tests/cluster/test_argoevents.py"),
+    "demo": ("demo/test_demo",),
+    f"e2e/{TOGETHER}": (),
+    "moves": ("e2e/test_move_trouble", "e2e/test_move", "e2e/test_regions", "e2e/test_applications_move"),
+    "argo-cd": ("e2e/test_applications", "e2e/test_applications_fleet", "e2e/test_argo_cd", "cluster/test_argocd"),
+    "kills": ("e2e/test_move_kills", "e2e/test_archives", "cluster/test_ledger"),
+    "argo-events": ("e2e/test_argo_events", "cluster/test_argoevents"),
+    f"light/{TOGETHER}": (),
+    "light/moves": ("light/test_move_kills",),
 }
 PRE_COMMIT = "pre_commit_home"  # what pip installs there is installed once, so these tests share a process
 CLUSTER = "cluster"
@@ -64,10 +60,10 @@ def is_left_out(module: Path, marks: str) -> bool:
 def _group(item: pytest.Item) -> str:
     if item.get_closest_marker(CLUSTER) is None:
         return PRE_COMMIT if PRE_COMMIT in getattr(item, "fixturenames", ()) else ""
+    module = item.nodeid.partition("::")[0].removeprefix("tests/").removesuffix(".py")
     if item.get_closest_marker(TOGETHER):
-        return TOGETHER
-    module = item.nodeid.partition("::")[0]
-    return _named(module, GROUPS.items()) or module.rpartition("/")[2].removesuffix(".py")
+        return f"{module.partition('/')[0]}/{TOGETHER}"
+    return _named(module, GROUPS.items()) or module
 
 
 def _named(module: str, groups: Iterable[tuple[str, tuple[str, ...]]]) -> str:

@@ -36,9 +36,10 @@ class Item:
     [
         (Item("tests/core/test_key.py::test_a"), ""),
         (Item("tests/test_hooks.py::test_a", fixtures=("pre_commit_home",)), "pre_commit_home"),
-        (Item("tests/e2e/test_holds.py::test_a", "cluster", "together"), "together"),
+        (Item("tests/e2e/test_holds.py::test_a", "cluster", "together"), "e2e/together"),
+        (Item("tests/light/test_holds.py::test_a", "cluster", "together"), "light/together"),
         (Item("tests/e2e/test_move.py::test_a", "cluster"), "moves"),
-        (Item("tests/e2e/test_limit.py::test_a[1]", "cluster"), "test_limit"),
+        (Item("tests/e2e/test_limit.py::test_a[1]", "cluster"), "e2e/test_limit"),
     ],
 )
 def test_the_group_of_a_test(item: Item, group: str) -> None:
@@ -59,7 +60,9 @@ def test_long_groups_come_first_and_the_tests_of_one_keep_their_order() -> None:
 
 
 def test_every_module_of_a_group_exists() -> None:
-    missing = [name for modules in lanes.GROUPS.values() for name in modules if not (ROOT / name).is_file()]
+    missing = [
+        name for modules in lanes.GROUPS.values() for name in modules if not (ROOT / "tests" / f"{name}.py").is_file()
+    ]
     assert missing == []
 
 

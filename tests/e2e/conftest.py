@@ -7,8 +7,7 @@ them, with a controller of their own (`own_fleet`).
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,49 +20,16 @@ from tests.e2e.fleet import Fleet, regions
 from tests.e2e.lab import CONTROL, PREFIX, SERVICE_ACCOUNTS, Lab
 from tests.e2e.regions import Regions
 from tests.e2e.repository import Repository
-from tests.lanes import TOGETHER, cluster_name, second_cluster_name
+from tests.e2e.together import Together
+from tests.lanes import cluster_name, second_cluster_name
 
 NAME = cluster_name()
-THREADS = 8  # each has a run most of the time; more of them only wait for the processor
-RUNNING = pytest.StashKey[dict[str, "Future[None]"]]()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that run together come first, the rest keep their order."""
-    here = Path(__file__).parent
-    own = [item for item in items if here in item.path.parents]
-    if own:
-        ordered = iter(sorted(own, key=lambda item: item.get_closest_marker(TOGETHER) is None))
-        items[:] = [next(ordered) if here in item.path.parents else item for item in items]
+together = Together(Path(__file__).parent)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Wait for a test that runs together with others; the first one starts them all. A second try is its own."""
-    session = pyfuncitem.session
-    again = RUNNING in session.stash and getattr(pyfuncitem, "execution_count", 1) > 1
-    if pyfuncitem.get_closest_marker(TOGETHER) is None or again:
-        return None
-    if RUNNING not in session.stash:
-        session.stash[RUNNING] = _begin(session.items, pyfuncitem.funcargs["fleet"])
-    session.stash[RUNNING][pyfuncitem.nodeid].result()
-    return True
-
-
-def _begin(items: list[pytest.Item], fleet: Fleet) -> dict[str, "Future[None]"]:
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix=TOGETHER)
-    chosen = [item for item in items if isinstance(item, pytest.Function) and item.get_closest_marker(TOGETHER)]
-    ordered = sorted(chosen, key=lambda item: not any(mark.kwargs.get("long") for mark in item.iter_markers(TOGETHER)))
-    return {item.nodeid: pool.submit(_call(item), fleet=fleet, **_parameters(item)) for item in ordered}
-
-
-def _call(item: pytest.Function) -> Callable[..., None]:
-    function: Callable[..., None] = item.obj
-    return function
-
-
-def _parameters(item: pytest.Function) -> dict[str, object]:
-    return dict(item.callspec.params) if hasattr(item, "callspec") else {}
+    return together.call(pyfuncitem)
 
 
 @pytest.fixture(scope="session")

@@ -1,136 +1,16 @@
-"""Controllers that are killed at any write, that overlap, and that are started again where nothing has changed."""
-
-import signal
-import sys
-from dataclasses import dataclass
+"""A controller that is killed when its run exists and is not noted yet, on real pods; all kills are in tests/light."""
 
 import pytest
 
-from reconciler.adapters.kube.resources import CONFIG_MAPS, WORKFLOWS
-from tests.e2e.controller import Controller
-from tests.e2e.dying import WHENS, WRITES
+from tests.e2e.deaths import assert_whole, die
 from tests.e2e.fleet import Fleet
-from tests.e2e.lab import CONTROL, WORKFLOW, is_complete
 from tests.e2e.service import QUICK, lifecycle_job
-from tests.e2e.waiting import eventually
 
 pytestmark = pytest.mark.cluster
 
-KILLS = [(where, when) for where in WRITES for when in WHENS]
-OVERLAPPING = 3
-SECONDS_TO_DIE = 180
 
-
-@dataclass(frozen=True)
-class Left:
-    """What a controller had written when it was killed."""
-
-    record: bool
-    placement: bool
-    claim: bool
-    run: bool
-    noted: bool
-
-
-@pytest.fixture(scope="module")
-def service(own_fleet: Fleet) -> str:
-    return own_fleet.lab.service("service", lifecycle_job("", "lifecycle", QUICK))
-
-
-@pytest.fixture(scope="module")
-def killed(own_fleet: Fleet, service: str) -> dict[tuple[str, str], tuple[str, Left]]:
-    """One environment for each place to die; then a controller that lives, and goes on with all of them."""
-    found = {kill: _die(own_fleet, service, *kill) for kill in KILLS}
+def test_a_kill_after_the_launch_loses_nothing_and_doubles_nothing(own_fleet: Fleet) -> None:
+    service = own_fleet.lab.service("service", lifecycle_job("", "lifecycle", QUICK))
+    key, left = die(own_fleet, service, "post", "after")
     own_fleet.start()
-    return found
-
-
-@pytest.mark.parametrize(("where", "when"), KILLS)
-def test_a_kill_at_any_write_loses_nothing_and_doubles_nothing(own_fleet: Fleet, killed, where: str, when: str) -> None:
-    key, left = killed[where, when]
-    order = ["record", "placement", "claim", "run", "noted"]
-    written = [name for name in order if getattr(left, name)]
-    assert written == order[: list(WRITES).index(where) + (when == "after")]
-
-    record = own_fleet.ready(key)
-    assert len(own_fleet.lab.runs(key)) == 1
-    assert [is_complete(copy) for copy in own_fleet.lab.copies(key)] == [True]
-    assert (record.seq, record.claim) == (1, None)
-    assert [(entry.event, entry.attempt) for entry in record.history] == [("Succeeded", 1)]
-
-
-def test_two_controllers_at_once_launch_one_run_for_each(own_fleet: Fleet, service: str, killed) -> None:
-    first, second = own_fleet.controller, own_fleet.start()
-    keys = [own_fleet.key("overlap") for _ in range(OVERLAPPING)]
-    with own_fleet.repository.locked():
-        for key in keys:
-            own_fleet.repository.write_environment(key, own_fleet.spec(service))
-        own_fleet.repository.commit("For both of them")
-    for key in keys:
-        record = own_fleet.ready(key)
-        assert len(own_fleet.lab.runs(key)) == 1
-        assert len(own_fleet.lab.copies(key)) == 1
-        assert record.seq == 1
-    for controller in (first, second):
-        assert controller.metric("tenantctl_reconcile_total") >= OVERLAPPING
-
-
-def test_a_controller_that_starts_where_nothing_changed_writes_nothing(own_fleet: Fleet, killed) -> None:
-    for key, _ in killed.values():
-        own_fleet.ready(key)
-    for controller in own_fleet.controllers:
-        _at_rest(controller)  # Ready is not the last that is written: what is left of the pass would be written later
-    own_fleet.stop()
-    before = _versions(own_fleet)
-    assert len(before) > 2 * len(KILLS)
-
-    controller = own_fleet.start()
-    records = sum(namespace == CONTROL for _, namespace, _ in before)
-    eventually(lambda: controller.metric("tenantctl_reconcile_total") >= records, "a pass over every environment", 180)
-    _at_rest(controller)
-    after = _versions(own_fleet)
-    assert {
-        name: (before.get(name), after.get(name)) for name in before | after if before.get(name) != after.get(name)
-    } == {}
-
-
-def _at_rest(controller: Controller) -> None:
-    """Nothing waits to be looked at, and nothing was being looked at between two looks."""
-    seen = [(-1.0, -1.0)]
-
-    def quiet() -> bool:
-        seen.append((controller.metric("tenantctl_queue_depth"), controller.metric("tenantctl_reconcile_total")))
-        return seen[-1][0] == 0 and seen[-1] == seen[-2]
-
-    eventually(quiet, "nothing left to look at", 120)
-
-
-def _die(fleet: Fleet, service: str, where: str, when: str) -> tuple[str, Left]:
-    key = fleet.declare(f"{where}-{when}", service)
-    program = [sys.executable, "-m", "tests.e2e.dying", where, when, key]
-    process = fleet.start_only(program=program).process
-    assert process.wait(SECONDS_TO_DIE) == -signal.SIGKILL, fleet.controller.tail()
-    fleet.controllers.pop()
-    record = fleet.lab.record(key)
-    claim = record.claim if record else None
-    placement, runs = fleet.lab.placement(key), fleet.lab.runs(key)
-    return key, Left(
-        record is not None, placement is not None, claim is not None, bool(runs), claim is not None and claim.noted
-    )
-
-
-def _versions(fleet: Fleet) -> dict[tuple[str, str, str], str]:
-    """Records and placements of what is declared by their versions, runs by their uids: Argo writes its own."""
-    tenants = tuple(folder.name for folder in (fleet.repository.folder / "tenants").iterdir())
-    found = {}
-    for plural, resource, namespace in (
-        ("cm", CONFIG_MAPS, CONTROL),
-        ("cm", CONFIG_MAPS, WORKFLOW),
-        ("wf", WORKFLOWS, WORKFLOW),
-    ):
-        for item in fleet.lab.kube.list(resource, namespace):
-            metadata = item["metadata"]
-            if metadata["name"].startswith(tenants):
-                version = metadata["uid"] if resource is WORKFLOWS else metadata["resourceVersion"]
-                found[plural, namespace, metadata["name"]] = version
-    return found
+    assert_whole(own_fleet, key, left, "post", "after")
