@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from . import toolchain, versions
+from . import holder, toolchain, versions
 from .command import run
 from .failure import ClusterError
 from .folders import PINS, cache, locked
@@ -84,7 +84,8 @@ def _once(group: str, make: Make, hint: str, progress: Progress) -> Path:
         return done
     go = toolchain.go(progress)
     log = cache() / "logs" / f"build-{group}.log"
-    with locked(done.with_suffix(".lock")):
+    lock = done.with_suffix(".lock")
+    with locked(lock, lambda: progress.note(f"{holder.of(lock)} builds {group}; waiting for it")):
         if done.exists():
             return done
         with progress.step(f"{group}: built from Go modules", hint=f"{hint} the first time; log: {log}"):
