@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .failure import ClusterError
+
+PR_SET_PDEATHSIG = 1
 
 
 def run(
@@ -46,5 +50,20 @@ def _logged(
         output.write(f"$ {' '.join(words)}\n")
         output.flush()
         return subprocess.run(
-            words, cwd=cwd, env=env, text=True, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            words,
+            cwd=cwd,
+            env=env,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            preexec_fn=end_with_parent,
         )
+
+
+def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
+    """To be called in a new child: it is sent the signal when the thread that started it is gone.
+
+    A build that goes on after its start was killed would write into the files of the next one.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)

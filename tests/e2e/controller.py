@@ -1,6 +1,5 @@
 """The controller as a process of its own, with the rights of its service account."""
 
-import ctypes
 import signal
 import socket
 import subprocess
@@ -8,13 +7,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from tests.cluster.command import end_with_parent
 from tests.e2e.command import PROGRAM, ROOT, environment
 from tests.e2e.waiting import eventually
 
 RETRY_WAIT = "0.2"
-PR_SET_PDEATHSIG = 1
 LOG_TAIL = 40
 
 
@@ -90,13 +90,14 @@ def start(
     words = [*program, "run", *(word for option in options.items() for word in option), *further]
     with log.open("ab") as output:
         process = subprocess.Popen(
-            words, cwd=ROOT, env=environment(**more), stdout=output, stderr=output, preexec_fn=_die_with_parent
+            words,
+            cwd=ROOT,
+            env=environment(**more),
+            stdout=output,
+            stderr=output,
+            preexec_fn=partial(end_with_parent, signal.SIGKILL),
         )
     return Controller(process, log, port)
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def free_port() -> int:
