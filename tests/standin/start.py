@@ -7,7 +7,18 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.cluster import addresses, argo, cgroups, cluster, identities, image, network, process, requirements
+from tests.cluster import (
+    addresses,
+    argo,
+    cgroups,
+    cluster,
+    identities,
+    image,
+    network,
+    process,
+    requirements,
+    versions,
+)
 from tests.cluster.addresses import Addresses
 from tests.cluster.api import wait
 from tests.cluster.archives import BUSYBOX
@@ -19,6 +30,8 @@ from tests.cluster.kubernetes import Kubernetes
 from tests.cluster.lifecycle import down, known
 from tests.cluster.process import Program, Runtime, must_run, start
 from tests.cluster.progress import Progress, Say
+
+from . import definitions
 
 __all__ = ["down", "up"]
 
@@ -40,7 +53,7 @@ def up(name: str, progress: Say = print) -> Cluster:
     tell = Progress(progress)
     with locked(lock(name)):
         running = cluster.find(name) or _start(name, tell)
-        if running.image != image.current():
+        if running.image != _image():
             running = _renewed(running)
     return running
 
@@ -68,7 +81,7 @@ def _start_all(kubernetes: Kubernetes, runtime: Runtime, binaries: Binaries) -> 
     for manifest in identities.manifests():
         superuser.apply(manifest)
     with ThreadPoolExecutor(1) as pool:  # the stand-in needs a second to import what bridges import
-        defined = pool.submit(argo.define, superuser, binaries)
+        defined = pool.submit(definitions.define, superuser, binaries)
         start(_standin(kubernetes.own.name), runtime)
         defined.result()
     _wait(runtime, "kube-apiserver", lambda: argo.served(superuser, binaries))
@@ -91,13 +104,19 @@ def _folders() -> dict[str, str]:
     return {"XDG_STATE_HOME": str(state("x").parents[2])}
 
 
+def _image() -> str:
+    """What our image is called, by the sources of bridges and of the stand-in."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return f"{image.NAME}:{versions.digest(files, image.current(), root=REPOSITORY)}"
+
+
 def _renewed(running: Cluster) -> Cluster:
     """The sources have changed: another stand-in, which has imported them."""
     runtime = Runtime(state(running.name), running.netns, cgroups.programs(running.netns))
     process.stop([runtime.mark(PROGRAM)])
     start(_standin(running.name), runtime)
     _wait(runtime, PROGRAM, lambda: cluster.node_ready(running.name))
-    return dataclasses.replace(running, image=image.current()).save()
+    return dataclasses.replace(running, image=_image()).save()
 
 
 def _wait(runtime: Runtime, program: str, probe: object) -> None:
@@ -111,7 +130,7 @@ def _describe(own: Addresses, folder: Path, binaries: Binaries) -> Cluster:
         kubeconfig=folder / "keys" / "admin.kubeconfig",
         api=own.api,
         argo_server="",
-        image=image.current(),
+        image=_image(),
         busybox=BUSYBOX,
         host=own.host,
         netns=own.netns,
