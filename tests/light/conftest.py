@@ -13,11 +13,10 @@ from tests.e2e.fleet import Fleet
 from tests.e2e.lab import CONTROL, PREFIX, SERVICE_ACCOUNTS
 from tests.e2e.repository import Repository
 from tests.e2e.together import LINE, Together
-from tests.light.lab import LightLab
+from tests.light.lab import NAME, LightLab
 from tests.light.regions import LightRegions
 from tests.standin import start
 
-NAME = f"light-{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}"
 together = Together(Path(__file__).parent)
 _shared: list[Fleet] = []
 

@@ -1,9 +1,11 @@
 """The cluster with the stand-in, as an administrator sees it: containers are processes that can be entered."""
 
+import os
 import subprocess
 
 from tests.e2e.lab import Json, Lab
 
+NAME = f"light-{os.environ.get('PYTEST_XDIST_WORKER', 'gw0')}"  # of the cluster; another one in every process
 PROCESS = "process://"
 
 

@@ -91,12 +91,6 @@ class Kubelet:
         if life:
             life.signal(signal.SIGTERM)
 
-    def kill(self, namespace: str, pod: str) -> None:
-        """And does when that does not help."""
-        life = self._named(namespace, pod)
-        if life:
-            life.signal(signal.SIGKILL)
-
     def _named(self, namespace: str, name: str) -> Life | None:
         return next(
             (life for life in list(self._lives.values()) if (life.namespace, life.name) == (namespace, name)), None

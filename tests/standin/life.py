@@ -120,6 +120,8 @@ class Life:
             self._begun = True
             self._report("Running")
             self._run(self.main, "Running", given)
+            if not self._ending:
+                self._report("Running")  # as the kubelet does: the containers' ends first, then the pod's
         failed = self._why or any(each.code for each in (*self.initial, *self.main))
         self._report("Failed" if failed else "Succeeded")
 
