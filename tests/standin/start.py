@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.cluster import (
@@ -73,17 +72,14 @@ def _start(name: str, tell: Progress) -> Cluster:
 
 
 def _start_all(kubernetes: Kubernetes, runtime: Runtime, binaries: Binaries) -> None:
-    for program in (kubernetes.etcd(), kubernetes.api_server()):
-        start(program, runtime)
+    for program in (kubernetes.etcd(), kubernetes.api_server(), _standin(kubernetes.own.name)):
+        start(program, runtime)  # the stand-in waits for the API server, and imports meanwhile what bridges import
     superuser = cluster.superuser(kubernetes.own.name)
     _wait(runtime, "kube-apiserver", lambda: superuser.get("readyz") == "ok")
     start(_controllers(kubernetes), runtime)
     for manifest in identities.manifests():
         superuser.apply(manifest)
-    with ThreadPoolExecutor(1) as pool:  # the stand-in needs a second to import what bridges import
-        defined = pool.submit(definitions.define, superuser, binaries)
-        start(_standin(kubernetes.own.name), runtime)
-        defined.result()
+    definitions.define(superuser, binaries)
     _wait(runtime, "kube-apiserver", lambda: argo.served(superuser, binaries))
     _wait(runtime, PROGRAM, lambda: cluster.node_ready(kubernetes.own.name))
 
