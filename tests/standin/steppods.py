@@ -61,7 +61,7 @@ def _spec(spec: Json, template: Json) -> Json:
 def assess(node: Json, pod: Json, template: Json, read: ReadFile) -> None:
     """Bring a node up to its pod, after `assessNodeStatus`."""
     status = pod.get("status") or {}
-    main = next((item for item in status.get("containerStatuses") or () if item["name"] == MAIN), {})
+    main: Json = next((item for item in status.get("containerStatuses") or () if item["name"] == MAIN), {})
     phase = status.get("phase", "Pending")
     if phase == "Pending":
         _set(node, "Pending", _pending(main))
