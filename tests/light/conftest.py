@@ -13,12 +13,11 @@ from tests.e2e.fleet import Fleet
 from tests.e2e.lab import CONTROL, PREFIX, SERVICE_ACCOUNTS
 from tests.e2e.repository import Repository
 from tests.e2e.together import Together
-from tests.lanes import cluster_name, second_cluster_name
-from tests.light.lab import LightLab
+from tests.lanes import second_cluster_name
+from tests.light.lab import NAME, LightLab
 from tests.light.regions import LightRegions
 from tests.standin import start
 
-NAME = f"light-{cluster_name()}"
 together = Together(Path(__file__).parent)
 _shared: list[Fleet] = []
 

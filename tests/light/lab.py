@@ -3,7 +3,9 @@
 import subprocess
 
 from tests.e2e.lab import Json, Lab
+from tests.lanes import cluster_name
 
+NAME = f"light-{cluster_name()}"
 PROCESS = "process://"
 
 

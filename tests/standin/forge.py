@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import random
@@ -23,13 +24,27 @@ from . import images, roots, syscalls
 
 Json = dict[str, Any]
 LONGEST = 1 << 20
+IMPORTED = (  # whatever a bridge would import, also late
+    "kubernetes.client",
+    "kubernetes.config",
+    "obstore.store",
+    "urllib3",
+    "yaml",
+    "reconciler.adapters.kube.reflector",
+    "reconciler.adapters.objectstore",
+    "reconciler.bridge.__main__",
+    "reconciler.bridge.application",
+    "reconciler.bridge.discover",
+    "reconciler.bridge.job",
+)
 NOT_STARTED = 128  # as runc's callers report what could not be started
 
 
 def main(channel: socket.socket, folder: Path) -> None:
     """Serve until the other end is gone."""
     syscalls.die_with_parent()
-    _import_all()
+    for name in IMPORTED:
+        importlib.import_module(name)
     syscalls.private_mounts()
     host = folder / "host"
     roots.empty(host)
@@ -37,16 +52,6 @@ def main(channel: socket.socket, folder: Path) -> None:
     gc.collect()
     gc.freeze()  # else every fork would copy the pages that a collection touches
     Forge(channel, host, folder / "root").serve()
-
-
-def _import_all() -> None:
-    """Whatever a bridge would import, also late."""
-
-    import reconciler.adapters.kube.reflector
-    import reconciler.adapters.objectstore
-    import reconciler.bridge.__main__
-    import reconciler.bridge.discover
-    import reconciler.bridge.job  # noqa: F401
 
 
 class Forge:

@@ -49,11 +49,11 @@ class Given:
         if "emptyDir" in volume:
             folder.chmod(0o777)
             return folder
-        sources = volume["projected"]["sources"] if "projected" in volume else [volume]
+        sources: list[Json] = volume["projected"]["sources"] if "projected" in volume else [volume]
         mode = next((s["defaultMode"] for s in volume.values() if isinstance(s, dict) and "defaultMode" in s), 0o644)
         for source in sources:
-            for path, data in self._files(source).items():
-                _write(folder / path, data, mode)
+            for name, data in self._files(source).items():
+                _write(folder / name, data, mode)
         return folder
 
     def _files(self, source: Json) -> Mapping[str, bytes]:

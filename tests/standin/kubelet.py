@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from reconciler.adapters.kube.reflector import Reflector
 from reconciler.adapters.kube.resources import PODS
 from reconciler.adapters.kube.store import Store
+from reconciler.core.errors import TenantctlError
 
 from .container import path_in_volume
 from .life import Life
@@ -19,6 +21,7 @@ from .node import MAX_PODS, Node, register
 from .output import Output
 
 Json = dict[str, Any]
+AGAIN_SECONDS = 0.1  # between two looks for an API server that is just being started
 
 
 class Kubelet:
@@ -34,10 +37,18 @@ class Kubelet:
         self._reflector = Reflector(node.scheduler, PODS, store)
 
     def start(self) -> None:
-        """Take pods; returns when those that there are, are known."""
-        register(self._node)
+        """Take pods; returns when those that there are, are known. Waits for the API server."""
+        while not self._registered():
+            time.sleep(AGAIN_SECONDS)
         threading.Thread(target=self._reflector.run, daemon=True).start()
         self._reflector.synced.wait()
+
+    def _registered(self) -> bool:
+        try:
+            register(self._node)
+        except TenantctlError:
+            return False
+        return True
 
     def _newest(self, uid: str) -> Json | None:
         return self._pods.get(uid)
@@ -90,12 +101,6 @@ class Kubelet:
         life = self._named(namespace, pod)
         if life:
             life.signal(signal.SIGTERM)
-
-    def kill(self, namespace: str, pod: str) -> None:
-        """And does when that does not help."""
-        life = self._named(namespace, pod)
-        if life:
-            life.signal(signal.SIGKILL)
 
     def _named(self, namespace: str, name: str) -> Life | None:
         return next(

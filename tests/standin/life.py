@@ -5,6 +5,7 @@ Told of deletion and of processes' ends by a queue; everything else it waits for
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import signal
 import threading
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from reconciler.adapters.kube.client import MERGE_PATCH
 from reconciler.adapters.kube.resources import PODS
@@ -91,7 +92,8 @@ class Life:
         try:
             self._live()
         except Deleted:
-            self._never_ran()
+            with contextlib.suppress(Gone):
+                self._never_ran()
         except (Gone, NotFound):
             self._kill()
         with self._lock:
@@ -120,6 +122,8 @@ class Life:
             self._begun = True
             self._report("Running")
             self._run(self.main, "Running", given)
+            if not self._ending:
+                self._report("Running")  # as the kubelet does: the containers' ends first, then the pod's
         failed = self._why or any(each.code for each in (*self.initial, *self.main))
         self._report("Failed" if failed else "Succeeded")
 
@@ -152,9 +156,7 @@ class Life:
     def _start(self, given: Given, each: Container) -> None:
         if self._ending:
             return
-        image = self.node.images.find(each.spec["image"])
-        if image is None:
-            self._pulling(each)
+        image = self.node.images.find(each.spec["image"]) or self._pulling(each)
         request = self._patiently(partial(request_of, self, each, image, given), each)
         each.output, writes = self.node.pump.open()
         ended = lambda code: self._mail.put(partial(self._ended, each, code))  # noqa: E731
@@ -162,7 +164,8 @@ class Life:
         each.process = self.node.forging.start(request, writes, ended)
         each.identity = f"process://{each.process.pid}"
 
-    def _pulling(self, each: Container) -> None:
+    def _pulling(self, each: Container) -> NoReturn:
+        """Wait for an image that never comes."""
         text = f'Back-off pulling image "{each.spec["image"]}"'
         each.state = {"waiting": {"reason": "ImagePullBackOff", "message": text}}
         self._report("Pending")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,12 +42,18 @@ class Node:
 def register(node: Node) -> None:
     """Make the Node's object, ready for pods. There is no heartbeat: no controller here looks for one."""
     metadata = {"name": node.name, "labels": {"kubernetes.io/hostname": node.name}}
-    body = {"apiVersion": "v1", "kind": "Node", "metadata": metadata}
-    with contextlib.suppress(AlreadyExists):
+    body = {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "status": _status(node)}
+    try:
         node.kubelet.create(NODES, None, body)
+    except AlreadyExists:
+        path = NODES.path(None, node.name, "status")
+        node.kubelet.request("PATCH", path, {}, {"status": _status(node)}, MERGE_PATCH)
+
+
+def _status(node: Node) -> Json:
     ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "the stand-in takes pods"}
     room = {"cpu": "8", "memory": "16Gi", "pods": str(MAX_PODS)}
-    status = {
+    return {
         "addresses": [{"type": "InternalIP", "address": node.address}, {"type": "Hostname", "address": node.name}],
         "conditions": [ready | {"lastHeartbeatTime": now(), "lastTransitionTime": now()}],
         "capacity": room,
@@ -56,5 +61,3 @@ def register(node: Node) -> None:
         "daemonEndpoints": {"kubeletEndpoint": {"Port": PORT}},
         "nodeInfo": {"kubeletVersion": "v0.0.0-standin"},
     }
-    path = NODES.path(None, node.name, "status")
-    node.kubelet.request("PATCH", path, {}, {"status": status}, MERGE_PATCH)

@@ -57,7 +57,7 @@ class Nodes:
 
     def make(self, name: str, kind: str, phase: str, template: str, boundary: str, **more: Any) -> Json:
         """A new node."""
-        made = {
+        made: Json = {
             "id": self.id_of(name),
             "name": name,
             "displayName": self._display(name, boundary),
@@ -68,8 +68,9 @@ class Nodes:
         }
         made |= {"templateName": template} if template else {}
         made |= {"boundaryID": boundary} if boundary else {}
-        self.table[made["id"]] = made | {key: value for key, value in more.items() if value}
-        return self.table[made["id"]]
+        made |= {key: value for key, value in more.items() if value}
+        self.table[self.id_of(name)] = made
+        return made
 
     def _display(self, name: str, boundary: str) -> str:
         outer = self.table.get(boundary)

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.cluster import addresses, argo, cgroups, cluster, identities, image, network, process, requirements
+from tests.cluster import (
+    addresses,
+    argo,
+    cgroups,
+    cluster,
+    identities,
+    image,
+    network,
+    owner,
+    process,
+    requirements,
+    versions,
+)
 from tests.cluster.addresses import Addresses
 from tests.cluster.api import wait
 from tests.cluster.archives import BUSYBOX
@@ -17,8 +28,11 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.folders import REPOSITORY, lock, locked, state
 from tests.cluster.kubernetes import Kubernetes
 from tests.cluster.lifecycle import down, known
+from tests.cluster.owner import Owner
 from tests.cluster.process import Program, Runtime, must_run, start
 from tests.cluster.progress import Progress, Say
+
+from . import definitions
 
 __all__ = ["down", "up"]
 
@@ -37,15 +51,17 @@ CONTROLLERS = (
 def up(name: str, progress: Say = print) -> Cluster:
     """A running cluster `name` with the stand-in, which has the present sources. Raises ClusterError."""
     requirements.check()
-    tell = Progress(progress)
+    tell, caller = Progress(progress), owner.current(f"a cluster with the stand-in, NAME={name}")
     with locked(lock(name)):
-        running = cluster.find(name) or _start(name, tell)
-        if running.image != image.current():
+        owner.refuse_others(name, caller)
+        running = cluster.find(name) or _start(name, tell, caller)
+        owner.note(name, caller)
+        if running.image != _image():
             running = _renewed(running)
     return running
 
 
-def _start(name: str, tell: Progress) -> Cluster:
+def _start(name: str, tell: Progress, caller: Owner) -> Cluster:
     own, folder = addresses.of(name), state(name)
     binaries = build(tell)
     if name in known():
@@ -53,6 +69,7 @@ def _start(name: str, tell: Progress) -> Cluster:
     with tell.step(f"cluster {name} with the stand-in"):
         network.create(own)
         folder.mkdir(parents=True, mode=0o700)
+        owner.note(name, caller)
         runtime = Runtime(folder, own.netns, cgroups.create(own.netns))
         kubernetes = Kubernetes(binaries.kubernetes, own, folder, identities.create(own, folder / "keys"))
         _start_all(kubernetes, runtime, binaries)
@@ -60,17 +77,14 @@ def _start(name: str, tell: Progress) -> Cluster:
 
 
 def _start_all(kubernetes: Kubernetes, runtime: Runtime, binaries: Binaries) -> None:
-    for program in (kubernetes.etcd(), kubernetes.api_server()):
-        start(program, runtime)
+    for program in (kubernetes.etcd(), kubernetes.api_server(), _standin(kubernetes.own.name)):
+        start(program, runtime)  # the stand-in waits for the API server, and imports meanwhile what bridges import
     superuser = cluster.superuser(kubernetes.own.name)
     _wait(runtime, "kube-apiserver", lambda: superuser.get("readyz") == "ok")
     start(_controllers(kubernetes), runtime)
     for manifest in identities.manifests():
         superuser.apply(manifest)
-    with ThreadPoolExecutor(1) as pool:  # the stand-in needs a second to import what bridges import
-        defined = pool.submit(argo.define, superuser, binaries)
-        start(_standin(kubernetes.own.name), runtime)
-        defined.result()
+    definitions.define(superuser, binaries)
     _wait(runtime, "kube-apiserver", lambda: argo.served(superuser, binaries))
     _wait(runtime, PROGRAM, lambda: cluster.node_ready(kubernetes.own.name))
 
@@ -91,13 +105,19 @@ def _folders() -> dict[str, str]:
     return {"XDG_STATE_HOME": str(state("x").parents[2])}
 
 
+def _image() -> str:
+    """What our image is called, by the sources of bridges and of the stand-in."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return f"{image.NAME}:{versions.digest(files, image.current(), root=REPOSITORY)}"
+
+
 def _renewed(running: Cluster) -> Cluster:
     """The sources have changed: another stand-in, which has imported them."""
     runtime = Runtime(state(running.name), running.netns, cgroups.programs(running.netns))
     process.stop([runtime.mark(PROGRAM)])
     start(_standin(running.name), runtime)
     _wait(runtime, PROGRAM, lambda: cluster.node_ready(running.name))
-    return dataclasses.replace(running, image=image.current()).save()
+    return dataclasses.replace(running, image=_image()).save()
 
 
 def _wait(runtime: Runtime, program: str, probe: object) -> None:
@@ -111,7 +131,7 @@ def _describe(own: Addresses, folder: Path, binaries: Binaries) -> Cluster:
         kubeconfig=folder / "keys" / "admin.kubeconfig",
         api=own.api,
         argo_server="",
-        image=image.current(),
+        image=_image(),
         busybox=BUSYBOX,
         host=own.host,
         netns=own.netns,

@@ -61,7 +61,7 @@ def _spec(spec: Json, template: Json) -> Json:
 def assess(node: Json, pod: Json, template: Json, read: ReadFile) -> None:
     """Bring a node up to its pod, after `assessNodeStatus`."""
     status = pod.get("status") or {}
-    main = next((item for item in status.get("containerStatuses") or () if item["name"] == MAIN), {})
+    main: Json = next((item for item in status.get("containerStatuses") or () if item["name"] == MAIN), {})
     phase = status.get("phase", "Pending")
     if phase == "Pending":
         _set(node, "Pending", _pending(main))
@@ -104,6 +104,7 @@ def _outputs(template: Json, end: Json, read: ReadFile) -> Json:
     outputs: Json = {"exitCode": str(end["exitCode"])}
     parameters = []
     for item in (template.get("outputs") or {}).get("parameters") or ():
-        value = read(item["valueFrom"]["path"])
-        parameters.append(item | {"value": value if value is not None else item["valueFrom"].get("default", "")})
+        text = read(item["valueFrom"]["path"])
+        value = item["valueFrom"].get("default", "") if text is None else text.removesuffix("\n")
+        parameters.append(item | {"value": value})
     return outputs | ({"parameters": parameters} if parameters else {})

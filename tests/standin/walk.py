@@ -45,7 +45,7 @@ class Walk:
 
     def template(self, name: str) -> Json:
         """A template by its name."""
-        found = next((item for item in self.spec["templates"] if item["name"] == name), None)
+        found: Json | None = next((item for item in self.spec["templates"] if item["name"] == name), None)
         if found is None:
             raise WalkError(f"template {name} not found")
         return found

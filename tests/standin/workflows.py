@@ -24,7 +24,6 @@ from .walk import Wanted
 Json = dict[str, Any]
 Key = tuple[str, str]
 AGAIN_SECONDS = 0.5
-KILL_SECONDS = 30
 
 
 class Workflows:
@@ -138,16 +137,16 @@ class Workflows:
             self._workflows.put(self._kube.merge(WORKFLOWS, done.metadata["namespace"], done.metadata["name"], body))
 
     def _terminate(self, pod: Json) -> None:
-        """SIGTERM, and after the pod's grace period SIGKILL; one that does not run yet is deleted."""
+        """SIGTERM; a pod that does not run yet is deleted.
+
+        The SIGKILL that Argo sends after the grace period changes nothing: it is sent from inside the container to its
+        first process, the executor, which the kernel protects.
+        """
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
         if pod["status"].get("phase") == "Pending":
             self._kube.delete(PODS, namespace, name)
             return
         self._kubelet.terminate(namespace, name)
-        grace = pod["spec"].get("terminationGracePeriodSeconds", KILL_SECONDS)
-        timer = threading.Timer(grace, self._kubelet.kill, (namespace, name))
-        timer.daemon = True
-        timer.start()
 
     def _release(self, key: Key) -> None:
         for other in self._locks.release(key):
