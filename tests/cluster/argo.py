@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import yaml
 
+from . import definitions
 from .addresses import ARGO_PORT
 from .api import Api
 from .archives import ARGOEXEC
@@ -22,8 +22,7 @@ NO_GREETINGS = {"FIRST_TIME_USER_MODAL": "false", "NEW_VERSION_MODAL": "false", 
 
 def define(api: Api, binaries: Binaries) -> None:
     """Custom resource definitions, as they came with the release, and the controller's settings."""
-    for file in binaries.crds:
-        api.apply(json.loads(file.read_bytes()))
+    definitions.define(api, binaries)
     api.apply(
         {
             "apiVersion": "v1",

@@ -11,6 +11,7 @@ from tests.cluster import (
     argo,
     cgroups,
     cluster,
+    definitions,
     identities,
     image,
     network,
@@ -31,8 +32,6 @@ from tests.cluster.lifecycle import down, known
 from tests.cluster.owner import Owner
 from tests.cluster.process import Program, Runtime, must_run, start
 from tests.cluster.progress import Progress, Say
-
-from . import definitions
 
 __all__ = ["down", "up"]
 

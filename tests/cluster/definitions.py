@@ -1,6 +1,6 @@
 """Argo's custom resource definitions, in the minimal form that its install manifests have.
 
-`tests.cluster` serves the full ones, by which the API server checks every field. They cost it more than all else here.
+The full ones, by which the API server checks every field, cost it more than all else that a run asks of it.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.cluster.api import Api
-from tests.cluster.binaries import Binaries
+from .api import Api
+from .binaries import Binaries
 
 Json = dict[str, Any]
 ANYTHING = {"type": "object", "x-kubernetes-map-type": "atomic", "x-kubernetes-preserve-unknown-fields": True}
