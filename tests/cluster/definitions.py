@@ -22,7 +22,7 @@ def define(api: Api, binaries: Binaries) -> None:
 
 
 def minimal(definition: Json) -> Json:
-    """The same definition, with anything allowed in spec and status."""
+    """The same definition, with anything allowed in spec and status; one without a spec (task results) as it is."""
     versions = [
         version | {"schema": {"openAPIV3Schema": _schema(version)}} for version in definition["spec"]["versions"]
     ]
@@ -30,6 +30,8 @@ def minimal(definition: Json) -> Json:
 
 
 def _schema(version: Json) -> Json:
-    full = version["schema"]["openAPIV3Schema"]
+    full: Json = version["schema"]["openAPIV3Schema"]
+    if "spec" not in full["properties"]:
+        return full
     known = {name: {"type": value["type"]} for name, value in full["properties"].items()}
     return full | {"properties": known | {name: ANYTHING for name in ("spec", "status") if name in known}}
