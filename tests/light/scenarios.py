@@ -16,8 +16,10 @@ from tests.light.contract import ENDS, Diary, nodes
 Json = dict[str, Any]
 Seen = dict[str, "Future[Json]"]
 THREADS = 6
+OURS = ("main", "lifecycle")
 EXECUTOR = {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
-POLITE = "trap 'exit 7' TERM; while :; do sleep 0.1; done"
+UP = "the shell runs"  # Argo's executor is the first process there: asked to end before it listens, it ends with 2
+POLITE = f"trap 'exit 7' TERM; echo {UP}; while :; do sleep 0.1; done"
 SAID = "printf '%s' 'said at the end' >/dev/termination-log"
 
 
@@ -74,7 +76,7 @@ def misses_a_config_map(lab: Lab, namespace: str) -> Json:
 def is_suspended(lab: Lab, namespace: str) -> Json:
     """A Job that is suspended while its pod runs, and does not listen to SIGTERM."""
     with Diary(lab, namespace) as diary:
-        lab.kube.create(JOBS, namespace, job("job", "while :; do sleep 0.1; done"))
+        lab.kube.create(JOBS, namespace, job("job", f"echo {UP}; while :; do sleep 0.1; done"))
         await_running(lab, namespace)
         lab.kube.merge(JOBS, namespace, "job", {"spec": {"suspend": True}})
         eventually(lambda: not _pods(lab, namespace), "the pod to go")
@@ -250,17 +252,19 @@ def _pods(lab: Lab, namespace: str) -> list[Json]:
 
 
 def await_running(lab: Lab, namespace: str) -> list[Json]:
-    """Pods whose containers run, once there are some."""
+    """Pods whose scripts run, and listen to SIGTERM, once there are some."""
 
     def found() -> list[Json]:
-        return [pod for pod in _pods(lab, namespace) if pod["status"].get("phase") == "Running" and _runs(pod)]
+        return [pod for pod in _pods(lab, namespace) if pod["status"].get("phase") == "Running" and _runs(lab, pod)]
 
     return eventually(found, "a pod to run")
 
 
-def _runs(pod: Json) -> bool:
-    ours = [item for item in pod["status"]["containerStatuses"] if item["name"] in ("main", "lifecycle")]
-    return "deletionTimestamp" not in pod["metadata"] and all("running" in item["state"] for item in ours)
+def _runs(lab: Lab, pod: Json) -> bool:
+    ours = [item for item in pod["status"]["containerStatuses"] if item["name"] in OURS]
+    if "deletionTimestamp" in pod["metadata"] or not all("running" in item["state"] for item in ours):
+        return False
+    return all(UP in lab.log(pod, item["name"]) for item in ours)
 
 
 def _await(lab: Lab, namespace: str, condition: str) -> None:

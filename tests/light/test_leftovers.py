@@ -8,12 +8,12 @@ import pytest
 from reconciler.adapters.kube.resources import JOBS
 from tests.cluster import addresses, cgroups, mounts
 from tests.cluster.folders import state
-from tests.cluster.leftovers import leftovers
+from tests.cluster.leftovers import snapshot
 from tests.cluster.process import running
 from tests.e2e.lab import Lab
 from tests.e2e.waiting import eventually
 from tests.light.lab import NAME
-from tests.light.scenarios import await_running, job, make_namespace
+from tests.light.scenarios import UP, await_running, job, make_namespace
 from tests.standin import start
 
 pytestmark = pytest.mark.cluster
@@ -23,7 +23,7 @@ OWN = f"{NAME}-end"
 def test_a_killed_stand_in_leaves_no_process_no_mount_and_no_file() -> None:
     lab = Lab(start.up(OWN))
     namespace = make_namespace(lab)
-    lab.kube.create(JOBS, namespace, job("job", "sleep 1000 & sleep 1001"))
+    lab.kube.create(JOBS, namespace, job("job", f"echo {UP}; sleep 1000 & sleep 1001"))
     await_running(lab, namespace)
     assert mounts.below(state(OWN)) == [], "mounts are in namespaces of their own"
 
@@ -34,5 +34,4 @@ def test_a_killed_stand_in_leaves_no_process_no_mount_and_no_file() -> None:
 
     lab.kube.close()
     start.down(OWN)
-    assert leftovers(addresses.of(OWN)) == []
-    assert not state(OWN).exists()
+    assert snapshot(addresses.of(OWN)) == frozenset()
