@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 TOGETHER = "together"  # the mark of tests that share a fleet and run in threads, beside each other
+PRE_COMMIT = "pre_commit_home"  # what pip installs there is installed once, so these tests share a process
 # Groups of cluster tests, by module: those that use the same extra programs (Argo CD, a second cluster) share a
 # process, the rest are groups of their own. A group that takes long begins early, or the others wait for it at the end.
 GROUPS: dict[str, tuple[str, ...]] = {
+    PRE_COMMIT: (),
     "demo": ("demo/test_demo",),
     f"e2e/{TOGETHER}": (),
     "moves": ("e2e/test_move_trouble", "e2e/test_move", "e2e/test_regions", "e2e/test_applications_move"),
@@ -26,7 +28,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
     f"light/{TOGETHER}": (),
     "light/moves": ("light/test_move_kills",),
 }
-PRE_COMMIT = "pre_commit_home"  # what pip installs there is installed once, so these tests share a process
 CLUSTER = "cluster"
 
 

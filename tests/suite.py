@@ -26,7 +26,7 @@ from tests.cluster.progress import duration
 PYTEST = (sys.executable, "-m", "pytest")
 BUILD = (sys.executable, "-m", "tests.cluster", "build")
 QUICK_PROCESSES = 2  # as many as the project's machine has cores: nothing here waits
-CLUSTER_PROCESSES = 3  # more than cores, since scenarios wait; with four, which means more clusters, nothing is won
+CLUSTER_PROCESSES = 3  # more than cores, since scenarios wait
 TRIES = ("--reruns", "1", "--max-suite-reruns", "4", "--rerun-show-tracebacks")
 GROUPED = ("--dist", "loadgroup", "--no-loadscope-reorder")
 
