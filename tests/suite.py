@@ -57,7 +57,7 @@ class Result:
 def tiers() -> list[Tier]:
     """What `make test` checks, in order."""
     quick = (*PYTEST, "-m", "not cluster", "-n", str(QUICK_PROCESSES), *GROUPED, "tests")
-    clusters = (*PYTEST, "-m", "cluster", "-n", str(CLUSTER_PROCESSES), *GROUPED, *TRIES, "tests")
+    clusters = (*PYTEST, "-v", "-m", "cluster", "-n", str(CLUSTER_PROCESSES), *GROUPED, *TRIES, "tests")
     return [
         Tier("lint", (str(Path(sys.executable).parent / "pre-commit"), "run", "--all-files")),
         Tier("without a cluster", quick),
